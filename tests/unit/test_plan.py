@@ -1,0 +1,144 @@
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from training.config import TrainConfig
+from training.errors import ConfigError
+from training.plan import Survey, choose, choose_network, fit_to_machine, plan_from_json, survey
+
+PHOTOS = Survey(files=3000, typical_side=400)
+
+
+def planned(found: Survey = PHOTOS, start: str = "imagenet", **options: object):
+    config = TrainConfig(Path("p"), **options)  # type: ignore[arg-type]
+    network = choose_network(config, found, has_cuda=False)
+    return choose(config, found, network, start)
+
+
+def test_a_cpu_gets_a_small_network_and_a_gpu_a_large_one() -> None:
+    config = TrainConfig(Path("p"))
+
+    on_cpu = choose_network(config, PHOTOS, has_cuda=False)
+    on_gpu = choose_network(config, PHOTOS, has_cuda=True)
+
+    assert (on_cpu.backbone, on_cpu.image_size, on_cpu.device) == ("mobilenet_v2", 96, "cpu")
+    assert (on_gpu.backbone, on_gpu.image_size, on_gpu.device) == ("resnet50", 224, "cuda")
+
+
+def test_a_gpu_that_is_not_there_is_refused() -> None:
+    with pytest.raises(ConfigError, match="no usable GPU"):
+        choose_network(TrainConfig(Path("p"), device="cuda"), PHOTOS, has_cuda=False)
+
+
+def test_tiny_photos_are_seen_at_their_own_size_with_the_small_stem() -> None:
+    network = choose_network(TrainConfig(Path("p")), Survey(5000, 32), has_cuda=True)
+
+    assert (network.image_size, network.small_stem) == (32, True)
+
+
+def test_small_collections_get_byol_and_large_ones_simclr() -> None:
+    assert planned(Survey(3000, 400)).method == "byol"
+    assert planned(Survey(20_000, 400)).method == "simclr"
+    assert planned(Survey(20_000, 400), method="byol").method == "byol"
+
+
+def test_from_imagenet_a_run_is_long_gentle_and_exported_half_way() -> None:
+    plan = planned()
+
+    assert plan.epochs == 60
+    assert plan.interpolate == 0.5
+    assert plan.freeze == 0.5
+    assert plan.embed_size == 224
+
+
+def test_from_random_weights_everything_trains_and_is_exported_as_it_is() -> None:
+    plan = planned(start="random")
+
+    assert plan.interpolate == 1.0
+    assert plan.freeze == 0.0
+    assert plan.embed_size == plan.network.image_size
+
+
+@pytest.mark.parametrize("files", [50, 64, 341, 3000, 100_000])
+def test_an_automatic_batch_is_a_power_of_two_with_several_steps_an_epoch(files: int) -> None:
+    batch = planned(Survey(files, 400)).batch_size
+
+    assert batch & (batch - 1) == 0
+    assert 8 <= batch <= files / 4
+
+
+def test_heavy_networks_get_smaller_batches_on_a_cpu() -> None:
+    config = TrainConfig(Path("p"), backbone="resnet50", image_size=224)
+    network = choose_network(config, PHOTOS, has_cuda=False)
+    heavy = choose(config, PHOTOS, network.__class__("resnet50", 224, False, "cpu", 8.2), "random")
+
+    assert heavy.batch_size < planned().batch_size
+
+
+def test_what_was_asked_goes_before_what_would_be_chosen() -> None:
+    plan = planned(
+        epochs=3, batch_size=50, lr=0.5, freeze=0.25, interpolate=0.7, embed_size=100, image_size=80
+    )
+
+    assert (plan.epochs, plan.batch_size, plan.lr) == (3, 50, 0.5)
+    assert (plan.freeze, plan.interpolate) == (0.25, 0.7)
+    assert (plan.embed_size, plan.network.image_size) == (100, 80)
+
+
+def test_the_cache_is_larger_than_the_views_but_never_than_the_photos() -> None:
+    assert planned().cache_size == 128
+    assert planned(Survey(3000, 110)).cache_size == 110
+    assert planned(Survey(3000, 32)).cache_size == 32
+
+
+@pytest.mark.parametrize(("budget", "size"), [(600.0, 64), (3600.0, 96), (100_000.0, 224)])
+def test_a_budget_buys_the_largest_size_that_leaves_enough_epochs(budget: float, size: int) -> None:
+    config = TrainConfig(Path("p"), budget_seconds=budget)
+
+    plan = fit_to_machine(planned(budget_seconds=budget), config, PHOTOS, lambda _plan: 2.0)
+
+    assert plan.network.image_size == size
+    assert any(f"{size} px" in reason for reason in plan.reasons)
+    assert plan.steps(PHOTOS.files) == pytest.approx(budget / (2.0 * (size / 96) ** 2), rel=0.01)
+
+
+def test_a_size_that_was_asked_for_stays_under_any_budget() -> None:
+    config = TrainConfig(Path("p"), budget_seconds=60.0, image_size=96)
+    plan = planned(budget_seconds=60.0, image_size=96)
+
+    assert fit_to_machine(plan, config, PHOTOS, lambda _plan: 5.0).network.image_size == 96
+
+
+def test_steps_cover_the_epochs() -> None:
+    plan = planned(epochs=10, batch_size=64)
+
+    assert plan.steps(1000) == 157
+    assert plan.steps(1) == 1
+
+
+def test_a_plan_survives_json() -> None:
+    plan = planned(budget_seconds=60.0)
+
+    assert plan_from_json(plan.to_json()) == plan
+
+
+def test_the_plan_says_what_will_be_done_and_why() -> None:
+    text = "\n".join(planned().lines(2850, 150))
+
+    for words in ("BYOL", "mobilenet_v2", "96 px", "2,850", "60 epochs", "near-duplicates"):
+        assert words in text
+
+
+def test_a_survey_counts_files_and_finds_their_usual_size(tmp_path: Path) -> None:
+    for index in range(5):
+        Image.new("RGB", (90, 60 + index)).save(tmp_path / f"{index}.png")
+    (tmp_path / "x.txt").write_text("no photo")
+
+    assert survey(tmp_path) == Survey(files=6, typical_side=62)
+
+
+def test_a_survey_of_nothing_readable_knows_no_size(tmp_path: Path) -> None:
+    (tmp_path / "x.txt").write_text("no photo")
+
+    assert survey(tmp_path) == Survey(files=1, typical_side=0)

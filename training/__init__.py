@@ -1,0 +1,1 @@
+"""Learn an image encoder from unlabelled photos."""

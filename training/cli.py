@@ -1,0 +1,191 @@
+"""ssl-train: learn an encoder from unlabelled photos."""
+
+import json
+import os
+import signal
+import threading
+from collections.abc import Callable
+from dataclasses import fields, replace
+from pathlib import Path
+from types import FrameType
+from typing import Any, NoReturn
+
+import click
+import platformdirs
+
+from training.config import DEVICES, METHODS, VIEWS, TrainConfig, parse_budget, read_config_file
+from training.console import EXIT_INTERRUPTED, ConsoleProgress, readable, run_command
+from training.engine import pretrain
+from training.errors import ConfigError
+from training.finish import RunReport
+from training.prepare import Surroundings
+
+FOLDER = click.Path(path_type=Path, file_okay=True)
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.argument("photos", type=FOLDER)
+@click.option(
+    "-o",
+    "--out",
+    type=FOLDER,
+    default=Path("run"),
+    show_default=True,
+    help="Folder for the run: encoder, metrics, pictures.",
+)
+@click.option("--method", type=click.Choice(METHODS), help="How to learn.  [default: auto]")
+@click.option(
+    "--backbone",
+    metavar="NAME",
+    help="A torchvision network: resnet18, mobilenet_v2, convnext_tiny, ...  [default: auto]",
+)
+@click.option(
+    "--init",
+    metavar="auto|imagenet|random|FILE",
+    help="Starting weights; FILE is a run folder, .safetensors or torchvision .pth.  "
+    "[default: auto]",
+)
+@click.option("--image-size", type=int, metavar="PX", help="Side of a training view.")
+@click.option("--embed-size", type=int, metavar="PX", help="Side of a photo when it is searched.")
+@click.option("--epochs", type=int, metavar="N", help="Passes over the photos.")
+@click.option(
+    "--budget",
+    metavar="TIME",
+    help="Plan the run to end in this time, as 60s, 20m or 2h; instead of --epochs.",
+)
+@click.option(
+    "--interpolate",
+    type=float,
+    metavar="W",
+    help="Export weights at W of the way from the start (0) to the trained (1).",
+)
+@click.option("--batch-size", type=int, metavar="N", help="Photos in a step.")
+@click.option("--lr", type=float, metavar="RATE", help="Highest learning rate.")
+@click.option(
+    "--freeze",
+    type=float,
+    metavar="SHARE",
+    help="Share of the backbone's blocks, from the input, that do not train.",
+)
+@click.option(
+    "--views",
+    type=click.Choice(VIEWS),
+    help="no-mirror where left and right mean something; shapes where colour, besides, means "
+    "nothing.  [default: everyday]",
+)
+@click.option("--device", type=click.Choice(DEVICES), help="Where to train.  [default: auto]")
+@click.option("--seed", type=int, metavar="N", help="Fixes all that is random.  [default: 0]")
+@click.option("--cache", type=FOLDER, help="Folder for decoded photos, reused between runs.")
+@click.option("--offline", is_flag=True, help="Never fetch weights from the network.")
+@click.option(
+    "--config",
+    "config_file",
+    type=FOLDER,
+    help="TOML file with these options; the command line goes before it.",
+)
+@click.option("--resume", is_flag=True, help="Go on with the run in --out.")
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+@click.version_option(package_name="lookalike")
+def cli(
+    photos: Path,
+    out: Path,
+    budget: str | None,
+    config_file: Path | None,
+    resume: bool,
+    as_json: bool,
+    **options: Any,
+) -> None:
+    r"""Learn an encoder from the photos in the folder PHOTOS.
+
+    With no options, sensible values are picked for this machine and this many photos, and the
+    plan is printed with its reasons before training starts. Ctrl-C stops after the step in
+    flight; --resume goes on from there.
+
+    \b
+    Examples:
+      ssl-train photos/
+      ssl-train photos/ --budget 20m -o run-20m
+      ssl-train photos/ --method simclr --init random --image-size 64 --epochs 200
+    """
+    config = _config(photos, out, budget, config_file, options)
+    _refuse_ignored(resume=resume, options={**options, "budget": budget})
+    with ConsoleProgress() as progress:
+        around = Surroundings(progress, stop_on_interrupt(), cache_root())
+        report = pretrain(config, around, resume=resume)
+    show(report, as_json=as_json)
+
+
+def main() -> NoReturn:
+    """Run ssl-train as a process."""
+    run_command(cli, name="ssl-train")
+
+
+def cache_root() -> Path:
+    """Where decoded photos are kept unless told otherwise."""
+    return Path(platformdirs.user_cache_dir("lookalike", appauthor=False))
+
+
+def stop_on_interrupt() -> Callable[[], bool]:
+    """A question that is answered yes after the first Ctrl-C; the second one leaves at once.
+
+    Leaving at once is safe: every file is written beside and renamed.
+    """
+    asked = threading.Event()
+
+    def interrupt(_signal: int, _frame: FrameType | None) -> None:
+        if asked.is_set():
+            os._exit(EXIT_INTERRUPTED)
+        asked.set()
+        click.echo("\nStopping after this step; Ctrl-C again leaves at once.", err=True)
+
+    signal.signal(signal.SIGINT, interrupt)
+    return asked.is_set
+
+
+def show(report: RunReport, *, as_json: bool) -> None:
+    """The report on stdout."""
+    if as_json:
+        click.echo(json.dumps(report.to_json()))
+        return
+    click.echo(
+        f"{report.verdict}\n"
+        f"Exported: the {report.exported} weights ({report.why}).\n"
+        f"Run: {readable(report.run)}  ({report.photos:,} photos, {report.epochs:g} epochs, "
+        f"{report.skipped:,} files skipped"
+        + (", see skipped.csv" if report.skipped else "")
+        + ")\n"
+        f"Next: ssl-index build PHOTOS --encoder {readable(report.run)}"
+    )
+
+
+def _config(
+    photos: Path, out: Path, budget: str | None, config_file: Path | None, options: dict[str, Any]
+) -> TrainConfig:
+    base = TrainConfig(photos=photos, out=out)
+    if config_file is not None:
+        base = read_config_file(config_file, base)
+    given = _given(options)
+    if budget is not None:
+        given["budget_seconds"] = parse_budget(budget)
+    if "budget_seconds" in given and "epochs" in given:
+        raise ConfigError("--epochs and --budget were both given", hint="give one of the two")
+    if "budget_seconds" in given:
+        given["epochs"] = None
+    elif "epochs" in given:
+        given["budget_seconds"] = None
+    return replace(base, photos=photos, out=out, **given)
+
+
+def _given(options: dict[str, Any]) -> dict[str, Any]:
+    """The options that were given; 0 is a value, None and an unset flag are not."""
+    return {name: v for name, v in options.items() if v is not None and v is not False}
+
+
+def _refuse_ignored(*, resume: bool, options: dict[str, Any]) -> None:
+    known = {field.name for field in fields(TrainConfig)} | {"budget"}
+    ignored = [f"--{name.replace('_', '-')}" for name in _given(options) if name in known]
+    if resume and ignored:
+        raise ConfigError(
+            f"{', '.join(ignored)}: a resumed run keeps the options it was started with",
+            hint="leave these options out, or start another run with -o",
+        )

@@ -1,0 +1,145 @@
+"""pretrain(config): from a folder of photos to a run folder with an encoder."""
+
+import time
+
+from torch import Tensor
+
+from training.checkpoint import load_checkpoint, save_checkpoint
+from training.config import TrainConfig
+from training.errors import Interrupted
+from training.finish import Ending, RunReport, finish, finish_untrained, read_report
+from training.metrics import MetricsLog, metrics_log
+from training.monitor import Monitor, MonitorSettings, Quality, split_held_out
+from training.plan import TRAINING_MIN
+from training.prepare import Prepared, Surroundings, prepare, resume_hint
+from training.report import write_views
+from training.trainer import STEPS_PER_LOG, Clock, PhotoBatches, Trainer, check_finite
+
+SECONDS_BETWEEN_CHECKPOINTS = 120.0
+MEASUREMENTS = 10  # of held-out quality, spread evenly over a run
+
+
+def pretrain(config: TrainConfig, around: Surroundings, *, resume: bool = False) -> RunReport:
+    """Learn an encoder from a folder of photos.
+
+    Args:
+        config: what was asked; when resuming, only its `photos` and `out` count.
+        around: where to show progress, when to stop, where to cache.
+        resume: go on with the run in `config.out`.
+
+    Raises:
+        Interrupted: `around.stop` said so; the run can be resumed.
+        LookalikeError: anything else the user can mend.
+        OSError: the run folder or the cache cannot be written.
+    """
+    started = time.monotonic()
+    ready = prepare(config, around, resume=resume)
+    if ready.run.finished:
+        return read_report(ready.run)
+    if len(ready.photos) < TRAINING_MIN:
+        return finish_untrained(ready)
+    return _Session(ready, around, started).run()
+
+
+class _Session:
+    """One sitting of a run: from the start or the last checkpoint to the end or an interrupt."""
+
+    def __init__(self, ready: Prepared, around: Surroundings, started: float) -> None:
+        plan = ready.plan
+        self.ready = ready
+        self.progress = around.progress
+        self.stop = around.stop
+        chosen, held_out = split_held_out(len(ready.photos), plan.seed)
+        self.trainer = Trainer(plan, ready.backbone)
+        self.batches = PhotoBatches(ready.photos, chosen, plan)
+        self.clock = Clock(plan.steps(len(chosen)), plan.budget_seconds, started)
+        settings = MonitorSettings(
+            self.trainer.recipes, ready.spec.preprocessing, self.trainer.device, plan.seed
+        )
+        self.monitor = Monitor(ready.config.photos, ready.photos, held_out, settings)
+        self.facts: dict[str, str] = {}
+
+    def run(self) -> RunReport:
+        """Train to the end."""
+        with metrics_log(self.ready.run.path) as log:
+            start = self._measure(log)
+            self._resume_or_begin()
+            self._announce()
+            self._train(log)
+            trained = self._measure(log)
+        self._save()
+        self.progress.finish()
+        ending = Ending(start, trained, self.trainer.step, self.clock.seconds())
+        return finish(self.ready, self.monitor, ending, self.stop)
+
+    def _resume_or_begin(self) -> None:
+        run = self.ready.run
+        if run.checkpoint.is_file():
+            saved = load_checkpoint(run.checkpoint)
+            self.trainer.restore(saved)
+            self.clock.elapsed = float(saved.facts["seconds"])
+        else:
+            write_views(run.path, self.batches, self.trainer.recipes, self.ready.plan.seed)
+
+    def _announce(self) -> None:
+        for line in self.ready.plan.lines(len(self.batches), len(self.monitor)):
+            self.progress.say(line)
+        budget, batch = self.ready.plan.budget_seconds, self.ready.plan.batch_size
+        if budget is not None:
+            self.progress.start("training", total=budget, unit="s")
+            self.progress.advance(self.clock.seconds())
+        else:
+            self.progress.start("training", total=self.clock.steps * batch, unit="photos")
+            self.progress.advance(self.trainer.step * batch)
+
+    def _train(self, log: MetricsLog) -> None:
+        trainer, clock = self.trainer, self.clock
+        due = int(clock.progress(trainer.step) * MEASUREMENTS) + 1
+        saved = logged = time.monotonic()
+        while (progress := clock.progress(trainer.step)) < 1.0:
+            before = clock.seconds()
+            loss = trainer.train_step(*self.batches.at(trainer.step), progress)
+            if trainer.step % STEPS_PER_LOG == 0:
+                self._log_step(log, loss, progress, time.monotonic() - logged)
+                logged = time.monotonic()
+            if self.stop():
+                self._interrupt()
+            if MEASUREMENTS > due <= clock.progress(trainer.step) * MEASUREMENTS:
+                self._measure(log)
+                due += 1
+                logged = time.monotonic()
+            if time.monotonic() - saved > SECONDS_BETWEEN_CHECKPOINTS:
+                self._save()
+                saved = time.monotonic()
+            self._advance(clock.seconds() - before)
+
+    def _log_step(self, log: MetricsLog, loss: Tensor, progress: float, seconds: float) -> None:
+        value = float(loss)
+        check_finite(value, self.trainer.step, self.ready.plan.lr)
+        rate = STEPS_PER_LOG * self.ready.plan.batch_size / seconds
+        figures = {"loss": value, "lr": self.trainer.lr, "progress": progress}
+        log.write(self.trainer.step, "train", {**figures, "photos_per_second": rate})
+        self.facts |= {"loss": f"{value:.3f}", "photos/s": f"{rate:,.0f}"}
+
+    def _measure(self, log: MetricsLog) -> Quality:
+        quality = self.monitor.measure(self.ready.backbone)
+        log.write(self.trainer.step, "quality", quality.to_json())
+        self.facts["found again"] = f"{100 * quality.retrieval:.0f}%"
+        if quality.knn is not None:
+            self.facts["k-NN"] = f"{100 * quality.knn:.0f}%"
+        return quality
+
+    def _advance(self, seconds: float) -> None:
+        by_time = self.ready.plan.budget_seconds is not None
+        self.progress.advance(seconds if by_time else self.ready.plan.batch_size, **self.facts)
+
+    def _save(self) -> None:
+        save_checkpoint(self.ready.run.checkpoint, self.trainer.checkpoint(self.clock.seconds()))
+
+    def _interrupt(self) -> None:
+        self._save()
+        self.progress.finish()
+        raise Interrupted(
+            f"stopped after step {self.trainer.step:,}; the run is kept in {self.ready.run.path}",
+            hint=resume_hint(self.ready.config),
+        )

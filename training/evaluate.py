@@ -1,0 +1,163 @@
+"""How good are embeddings at search? Leave-one-out figures, NumPy only.
+
+Every row in turn is the query and all the others are the gallery. Similarity is cosine.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+# Weighted k-NN as in Wu et al., arXiv 1805.01978: k neighbours vote with exp(cosine / temperature).
+KNN_NEIGHBOURS = 20
+KNN_TEMPERATURE = 0.07
+
+_QUERIES_AT_ONCE = 512
+
+
+@dataclass(frozen=True)
+class SearchQuality:
+    """Leave-one-out figures in [0, 1]; higher is better."""
+
+    knn: float
+    precision_at_10: float
+    mean_average_precision: float
+
+    def to_json(self) -> dict[str, float]:
+        """Rounded, for reports."""
+        return {
+            "knn": round(self.knn, 4),
+            "precision_at_10": round(self.precision_at_10, 4),
+            "mean_average_precision": round(self.mean_average_precision, 4),
+        }
+
+
+def search_quality(embeddings: np.ndarray, labels: np.ndarray) -> SearchQuality:
+    """All three figures of `(n, d)` embeddings under `(n,)` integer class labels."""
+    return SearchQuality(
+        knn=knn_accuracy(embeddings, labels),
+        precision_at_10=precision_at(embeddings, labels, k=10),
+        mean_average_precision=mean_average_precision(embeddings, labels),
+    )
+
+
+def unit(embeddings: np.ndarray) -> np.ndarray:
+    """`(n, d)` rows scaled to length one; rows of zeros stay zero."""
+    lengths = np.linalg.norm(embeddings, axis=1, keepdims=True)
+    scaled: np.ndarray = embeddings / np.maximum(lengths, 1e-12)
+    return scaled
+
+
+def centred(embeddings: np.ndarray) -> np.ndarray:
+    """Unit rows `(n, d)` without what all photos of the collection have in common."""
+    rows = unit(embeddings)
+    return unit(rows - rows.mean(axis=0, keepdims=True))
+
+
+def knn_accuracy(
+    embeddings: np.ndarray,
+    labels: np.ndarray,
+    *,
+    k: int = KNN_NEIGHBOURS,
+    temperature: float = KNN_TEMPERATURE,
+) -> float:
+    """Share of rows whose class wins the weighted vote of their k nearest other rows.
+
+    `embeddings` is `(n, d)`, `labels` is `(n,)` integers; k is cut to n - 1. Ties go to the
+    lower class.
+    """
+    classes, codes = np.unique(labels, return_inverse=True)
+    k = min(k, len(codes) - 1)
+    right = 0
+    for start, scores in _similarities(embeddings):
+        nearest = np.argpartition(-scores, k - 1, axis=1)[:, :k]
+        weights = np.exp(np.take_along_axis(scores, nearest, axis=1) / temperature)
+        votes = np.zeros((len(scores), len(classes)))
+        for column in range(k):
+            np.add.at(
+                votes, (np.arange(len(scores)), codes[nearest[:, column]]), weights[:, column]
+            )
+        right += int((votes.argmax(axis=1) == codes[start : start + len(scores)]).sum())
+    return right / len(codes)
+
+
+def precision_at(embeddings: np.ndarray, labels: np.ndarray, *, k: int = 10) -> float:
+    """Mean share of the k nearest other rows that are of the query's class; k is cut to n - 1."""
+    k = min(k, len(labels) - 1)
+    total = 0.0
+    for start, scores in _similarities(embeddings):
+        nearest = np.argpartition(-scores, k - 1, axis=1)[:, :k]
+        own = labels[start : start + len(scores), None]
+        total += float((labels[nearest] == own).mean(axis=1).sum())
+    return total / len(labels)
+
+
+def mean_average_precision(embeddings: np.ndarray, labels: np.ndarray) -> float:
+    """Mean over queries of the average precision of the whole ranking.
+
+    Queries that are alone in their class have no right answer and are left out.
+    """
+    found: list[np.ndarray] = []
+    for start, scores in _similarities(embeddings):
+        order = np.argsort(-scores, axis=1, kind="stable")[:, :-1]  # the query itself is last
+        right = labels[order] == labels[start : start + len(scores), None]
+        ranks = np.arange(1, right.shape[1] + 1)
+        precision = right.cumsum(axis=1) / ranks
+        count = right.sum(axis=1)
+        average = (precision * right).sum(axis=1) / np.maximum(count, 1)
+        found.append(average[count > 0])
+    averages = np.concatenate(found)
+    return float(averages.mean()) if len(averages) else 0.0
+
+
+def effective_rank(embeddings: np.ndarray) -> float:
+    """RankMe (Garrido et al., arXiv 2210.02885, eq. 1): exp of the singular values' entropy.
+
+    Between 1 (all rows along one line) and min(n, d).
+    """
+    values = np.linalg.svd(np.asarray(embeddings, np.float64), compute_uv=False)
+    total = values.sum()
+    if total <= 0:
+        return 1.0
+    shares = values[values > 0] / total
+    return float(np.exp(-(shares * np.log(shares)).sum()))
+
+
+def spread(embeddings: np.ndarray) -> float:
+    """How far unit rows are spread out: the mean of their coordinates' deviations, times sqrt(d).
+
+    About 1 is healthy; 0 means that all photos have the same embedding.
+    """
+    rows = unit(embeddings)
+    return float(rows.std(axis=0).mean() * np.sqrt(rows.shape[1]))
+
+
+def retrieval_at_1(first: np.ndarray, second: np.ndarray) -> float:
+    """Share of photos whose second view finds their own first view nearest among all first views.
+
+    Both are `(n, d)` embeddings, row i of each from photo i.
+    """
+    nearest = (unit(second) @ unit(first).T).argmax(axis=1)
+    return float((nearest == np.arange(len(first))).mean())
+
+
+def folder_labels(paths: tuple[bytes, ...]) -> np.ndarray | None:
+    """Classes by folder, `(n,)` int64; None where the folders do not look like classes.
+
+    They do when there are at least two, every photo lies in one, and they hold on average at
+    least four photos.
+    """
+    folders = [path.rsplit(b"/", 1)[0] if b"/" in path else b"" for path in paths]
+    names, codes = np.unique(np.array(folders, dtype=object).astype("S"), return_inverse=True)
+    if len(names) < 2 or b"" in folders or len(paths) < 4 * len(names):
+        return None
+    return codes.astype(np.int64)
+
+
+def _similarities(embeddings: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
+    """Cosines of some queries with all rows, the query itself at minus infinity."""
+    rows = unit(np.asarray(embeddings, np.float32))
+    for start in range(0, len(rows), _QUERIES_AT_ONCE):
+        scores = rows[start : start + _QUERIES_AT_ONCE] @ rows.T
+        scores[np.arange(len(scores)), np.arange(start, start + len(scores))] = -np.inf
+        yield start, scores

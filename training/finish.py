@@ -1,0 +1,180 @@
+"""The end of a run: choose what to export, write it, and say whether training helped."""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from training.checkpoint import load_encoder, save_encoder
+from training.errors import Interrupted
+from training.models import restore_backbone, to_device
+from training.monitor import Monitor, Quality, judge
+from training.plan import Plan
+from training.prepare import Prepared, resume_hint
+from training.report import write_curves
+from training.runs import REPORT_FILE, SPEC_FILE, RunFolder
+from training.spec import EncoderSpec
+from training.verdict import (
+    INTERPOLATED,
+    START,
+    TRAINED,
+    Candidate,
+    choose_export,
+    interpolated,
+    sentence,
+)
+
+METHOD_NAMES = {"simclr": "SimCLR", "byol": "BYOL"}
+
+
+@dataclass(frozen=True)
+class Ending:
+    """What the loop leaves."""
+
+    start: Quality
+    trained: Quality
+    steps: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class RunReport:
+    """What a run did. Figures are keyed by `start`, `trained`, `interpolated`."""
+
+    run: str
+    photos: int
+    held_out: int
+    skipped: int
+    method: str
+    backbone: str
+    steps: int
+    epochs: float
+    seconds: float
+    exported: str  # which weights encoder.safetensors holds
+    why: str
+    verdict: str
+    quality: dict[str, dict[str, float]]  # on held-out photos
+    search: dict[str, dict[str, float]]  # by class folders; empty without
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return asdict(self)
+
+
+def finish(
+    ready: Prepared, monitor: Monitor, ending: Ending, stop: Callable[[], bool]
+) -> RunReport:
+    """Judge start, trained and interpolated weights, export one of them, write the report.
+
+    Raises:
+        Interrupted: `stop` said so; resuming judges again, it need not train again.
+    """
+    run, plan = ready.run, ready.plan
+    trained = _tensors(ready)
+    start = load_encoder(run.start).tensors
+    candidates = [
+        Candidate(START, start, ending.start),
+        Candidate(TRAINED, trained, ending.trained),
+    ]
+    if plan.start == "imagenet" or 0 < plan.interpolate < 1:
+        candidates.append(Candidate(INTERPOLATED, interpolated(start, trained, plan.interpolate)))
+    judged: list[Candidate] = []
+    for candidate in candidates:
+        if stop():
+            raise Interrupted("stopped after training", hint=resume_hint(ready.config))
+        judged.append(_judged(candidate, ready, monitor))
+    epochs = ending.steps * plan.batch_size / max(1, len(ready.photos) - len(monitor))
+    chosen, why = choose_export(judged, plan, epochs)
+    origin = _origin(plan, ready.spec.origin, epochs)
+    save_encoder(run.trained, replace(ready.spec, origin=f"{origin}, as trained"), trained)
+    named = {START: ready.spec.origin, TRAINED: origin}
+    between = f"{origin}, {plan.interpolate:g} of the way from the start"
+    spec = replace(ready.spec, origin=named.get(chosen.name, between))
+    report = RunReport(
+        run=str(run.path),
+        photos=len(ready.photos),
+        held_out=len(monitor),
+        skipped=len(ready.photos.skipped),
+        method=plan.method,
+        backbone=plan.network.backbone,
+        steps=ending.steps,
+        epochs=round(epochs, 2),
+        seconds=round(ending.seconds, 1),
+        exported=chosen.name,
+        why=why,
+        verdict=sentence(chosen, judged[0]),
+        quality={c.name: c.quality.to_json() for c in judged if c.quality},
+        search={c.name: c.search.to_json() for c in judged if c.search},
+    )
+    _write(run, spec, chosen.tensors, report)
+    return report
+
+
+def finish_untrained(ready: Prepared) -> RunReport:
+    """Export the start as it is: too few photos to learn from."""
+    tensors = _tensors(ready)
+    count = len(ready.photos)
+    report = RunReport(
+        run=str(ready.run.path),
+        photos=count,
+        held_out=0,
+        skipped=len(ready.photos.skipped),
+        method="none",
+        backbone=ready.plan.network.backbone,
+        steps=0,
+        epochs=0.0,
+        seconds=0.0,
+        exported=START,
+        why=f"{count} photos are too few to learn from",
+        verdict=f"Nothing was trained: {count} photos are too few to learn from, so the starting "
+        "weights are the encoder. Search works with them.",
+        quality={},
+        search={},
+    )
+    save_encoder(ready.run.trained, ready.spec, tensors)
+    _write(ready.run, ready.spec, tensors, report)
+    return report
+
+
+def read_report(run: RunFolder) -> RunReport:
+    """The report of a finished run.
+
+    Raises:
+        RunError: it is missing or damaged.
+    """
+    return RunReport(**run.read_json(REPORT_FILE))
+
+
+def _judged(candidate: Candidate, ready: Prepared, monitor: Monitor) -> Candidate:
+    backbone = restore_backbone(ready.spec, candidate.tensors)
+    device = torch.device(ready.plan.network.device)
+    to_device(backbone, device)
+    quality = candidate.quality or monitor.measure(backbone)
+    search = judge(backbone, ready.config.photos, ready.photos, ready.spec.preprocessing, device)
+    return replace(candidate, quality=quality, search=search)
+
+
+def _tensors(ready: Prepared) -> dict[str, Tensor]:
+    state = ready.backbone.network.state_dict()
+    return {name: value.detach().cpu().clone() for name, value in state.items()}
+
+
+def _origin(plan: Plan, start: str, epochs: float) -> str:
+    method = METHOD_NAMES[plan.method]
+    return f"{method}, {epochs:.0f} epochs at {plan.network.image_size} px from {start}"
+
+
+def _write(
+    run: RunFolder, spec: EncoderSpec, tensors: dict[str, Tensor], report: RunReport
+) -> None:
+    """The encoder and its spec; the report last, for it is what says that a run is finished."""
+    save_encoder(run.encoder, spec, tensors)
+    run.write_json(SPEC_FILE, _spec_json(spec))
+    write_curves(run.path)
+    run.write_json(REPORT_FILE, report.to_json())
+
+
+def _spec_json(spec: EncoderSpec) -> dict[str, Any]:
+    return asdict(spec)

@@ -1,0 +1,152 @@
+"""SimCLR and BYOL: their parts, their loss on two views, and what they do after a step."""
+
+import copy
+from collections import OrderedDict
+
+import torch
+from torch import Tensor, nn
+
+from training.errors import ConfigError
+from training.losses import byol_regression, nt_xent
+from training.models import Encoder
+from training.schedule import cosine_tau
+
+# BYOL, arXiv 2006.07733, appendix J: 0.99 for runs of 300 epochs or fewer, 0.996 for 1,000.
+TAU_BASE = 0.99
+
+
+class Method(nn.Module):
+    """A backbone with what its training needs around it; only the backbone is kept afterwards.
+
+    A backbone may be frozen in part, its parameters by `requires_grad`, its modules by `eval()`.
+    """
+
+    backbone: Encoder
+
+    def loss(self, first: Tensor, second: Tensor) -> Tensor:
+        """A float32 scalar for two views of the same photos, `(N, 3, s, s)` normalised each."""
+        raise NotImplementedError
+
+    def after_step(self, progress: float) -> None:
+        """What follows every optimiser step; `progress` of the whole run in [0, 1]."""
+        raise NotImplementedError
+
+
+class SimCLR(Method):
+    """Both views of a photo attract each other, all others repel (arXiv 2002.05709)."""
+
+    def __init__(
+        self, backbone: Encoder, *, projection_dim: int, hidden_dim: int, temperature: float
+    ) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.temperature = temperature
+        # Normalised at the output too, as in the authors' code.
+        self.projector = nn.Sequential(
+            *_hidden(backbone.embedding_dim, hidden_dim),
+            nn.Linear(hidden_dim, projection_dim, bias=False),
+            nn.BatchNorm1d(projection_dim),
+        )
+
+    def loss(self, first: Tensor, second: Tensor) -> Tensor:
+        """NT-Xent over 2N views, at least 0."""
+        # One pass: both views are drawn alike, so they share their batch statistics.
+        projections: Tensor = self.projector(self.backbone(torch.cat((first, second))))
+        return nt_xent(*projections.chunk(2), temperature=self.temperature)
+
+    def after_step(self, progress: float) -> None:
+        """Nothing follows a step of SimCLR."""
+
+
+class BYOL(Method):
+    """The online network predicts what a slow copy of itself, the target, sees (2006.07733)."""
+
+    def __init__(
+        self, backbone: Encoder, *, projection_dim: int, hidden_dim: int, tau_base: float
+    ) -> None:
+        super().__init__()
+        self.backbone = backbone
+        # No bias at the output: batch normalisation in the predictor would take it out again.
+        self.projector = nn.Sequential(
+            *_hidden(backbone.embedding_dim, hidden_dim),
+            nn.Linear(hidden_dim, projection_dim, bias=False),
+        )
+        self.predictor = nn.Sequential(
+            *_hidden(projection_dim, hidden_dim), nn.Linear(hidden_dim, projection_dim)
+        )
+        self.target = copy.deepcopy(self._online()).requires_grad_(False)
+        self.tau_base = tau_base
+
+    def loss(self, first: Tensor, second: Tensor) -> Tensor:
+        """The mean of predicting one view from the other, both ways, in [0, 4]."""
+        # A pass per view, as published: the two views are made differently (only one is always
+        # blurred, only one solarized), so batch statistics over both would be those of neither.
+        predicted_second = self.predictor(self._online()(first))
+        predicted_first = self.predictor(self._online()(second))
+        with torch.no_grad():
+            self._match_modes()
+            target_first, target_second = self.target(first), self.target(second)
+        forth = byol_regression(predicted_second, target_second)
+        back = byol_regression(predicted_first, target_first)
+        return (forth + back) / 2
+
+    @torch.no_grad()
+    def after_step(self, progress: float) -> None:
+        """Move the target towards the online network, by less and less as the run goes on.
+
+        Batch-norm statistics move alike, so that the target can be evaluated; counters are copied.
+        Interpolation leaves equal values as they are, to the bit: frozen parts never drift.
+        """
+        weight = 1 - cosine_tau(progress, self.tau_base)
+        pairs = list(zip(_state(self.target), _state(self._online()), strict=True))
+        moving = [pair for pair in pairs if pair[0].is_floating_point()]
+        counters = [pair for pair in pairs if not pair[0].is_floating_point()]
+        torch._foreach_lerp_([t for t, _ in moving], [o for _, o in moving], weight)
+        torch._foreach_copy_([t for t, _ in counters], [o for _, o in counters])
+
+    def _online(self) -> nn.Sequential:
+        return nn.Sequential(OrderedDict(backbone=self.backbone, projector=self.projector))
+
+    def _match_modes(self) -> None:
+        """Modules that are frozen by `eval()` in the online network are so in the target."""
+        for online, target in zip(self._online().modules(), self.target.modules(), strict=True):
+            target.training = online.training
+
+
+def build_method(
+    name: str,
+    backbone: Encoder,
+    *,
+    projection_dim: int,
+    hidden_dim: int,
+    temperature: float,
+    tau_base: float = TAU_BASE,
+) -> Method:
+    """A method around a backbone that already holds its starting weights.
+
+    Args:
+        name: simclr or byol.
+        backbone: `(N, 3, s, s)` to `(N, embedding_dim)`; it is trained in place.
+        projection_dim: width of what the loss compares.
+        hidden_dim: width of the hidden layers of projector and predictor.
+        temperature: of NT-Xent; BYOL has none.
+        tau_base: the target's momentum at the start, in [0, 1]; SimCLR has no target.
+
+    Raises:
+        ConfigError: there is no such method.
+    """
+    sizes = {"projection_dim": projection_dim, "hidden_dim": hidden_dim}
+    if name == "simclr":
+        return SimCLR(backbone, temperature=temperature, **sizes)
+    if name == "byol":
+        return BYOL(backbone, tau_base=tau_base, **sizes)
+    raise ConfigError(f"there is no method {name!r}", hint="use simclr or byol")
+
+
+def _hidden(inputs: int, outputs: int) -> list[nn.Module]:
+    """A hidden layer; its bias would be taken out by the normalisation that follows."""
+    return [nn.Linear(inputs, outputs, bias=False), nn.BatchNorm1d(outputs), nn.ReLU(inplace=True)]
+
+
+def _state(module: nn.Module) -> list[Tensor]:
+    return [*module.parameters(), *module.buffers()]

@@ -1,0 +1,201 @@
+"""Is it learning? Figures on photos that training never sees, from the start weights on."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from training.augment import ViewRecipe, make_views
+from training.cache import PhotoSet
+from training.errors import PhotoError
+from training.evaluate import (
+    SearchQuality,
+    centred,
+    effective_rank,
+    folder_labels,
+    retrieval_at_1,
+    search_quality,
+    spread,
+)
+from training.models import Backbone
+from training.photos import read_photo
+from training.randomness import HELD_OUT, MONITOR, generator_for
+from training.spec import Preprocessing
+
+# Held out: one photo in twenty, at least 8 and at most 512 (they are held in memory).
+HELD_OUT_SHARE = 0.05
+HELD_OUT_MIN = 8
+HELD_OUT_MAX = 512
+
+# At the end, where folders are classes, this many photos decide between start and trained.
+JUDGED_MAX = 1500
+
+_BATCH = 64
+
+
+@dataclass(frozen=True)
+class Quality:
+    """What held-out photos say of a backbone. Without labels only the first three are known."""
+
+    retrieval: float  # view-retrieval at 1, in [0, 1]
+    rank: float  # effective rank of the embeddings
+    spread: float  # std * sqrt(d): 1 is healthy, 0 is collapse
+    knn: float | None = None  # leave-one-out accuracy where folders are classes
+
+    def to_json(self) -> dict[str, float]:
+        """Rounded, without what is not known."""
+        known = {"retrieval": self.retrieval, "rank": self.rank, "spread": self.spread}
+        if self.knn is not None:
+            known["knn"] = self.knn
+        return {name: round(value, 4) for name, value in known.items()}
+
+
+@dataclass(frozen=True)
+class MonitorSettings:
+    """How held-out photos are looked at."""
+
+    recipes: tuple[ViewRecipe, ViewRecipe]
+    preprocessing: Preprocessing
+    device: torch.device
+    seed: int
+
+
+def split_held_out(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Indices of the photos to train on and of those held out, both sorted int64."""
+    held = min(HELD_OUT_MAX, max(HELD_OUT_MIN, round(count * HELD_OUT_SHARE)))
+    order = np.random.default_rng([seed, HELD_OUT]).permutation(count)
+    return np.sort(order[held:]), np.sort(order[:held])
+
+
+def prepare_photos(
+    root: Path, paths: tuple[bytes, ...], preprocessing: Preprocessing
+) -> tuple[np.ndarray, np.ndarray]:
+    """Photos as an encoder sees them: `(m, s, s, 3)` uint8, and which of `paths` they are.
+
+    Photos that can no longer be read are left out.
+    """
+    pixels: list[np.ndarray] = []
+    kept: list[int] = []
+    for index, path in enumerate(paths):
+        try:
+            photo = read_photo(root / path.decode(errors="surrogateescape"),
+                               at_least=preprocessing.at_least)  # fmt: skip
+        except PhotoError:
+            continue
+        pixels.append(preprocessing.prepare(photo.image))
+        kept.append(index)
+    side = preprocessing.image_size
+    stacked = np.stack(pixels) if pixels else np.zeros((0, side, side, 3), np.uint8)
+    return stacked, np.array(kept, np.int64)
+
+
+def embed(
+    backbone: Backbone, pixels: np.ndarray, preprocessing: Preprocessing, device: torch.device
+) -> np.ndarray:
+    """Unit embeddings `(n, d)` float32 of prepared photos `(n, s, s, 3)` uint8."""
+    mean = torch.tensor(preprocessing.mean, device=device).view(3, 1, 1)
+    std = torch.tensor(preprocessing.std, device=device).view(3, 1, 1)
+    found: list[Tensor] = []
+    with evaluating(backbone):
+        for start in range(0, len(pixels), _BATCH):
+            batch = torch.from_numpy(pixels[start : start + _BATCH]).to(device)
+            images = (batch.permute(0, 3, 1, 2).float() / 255 - mean) / std
+            images = images.contiguous(memory_format=torch.channels_last)
+            found.append(torch.nn.functional.normalize(backbone(images).float(), dim=1).cpu())
+    return torch.cat(found).numpy() if found else np.zeros((0, backbone.embedding_dim), np.float32)
+
+
+@contextmanager
+def evaluating(network: nn.Module) -> Iterator[None]:
+    """Evaluation mode without gradients; every module gets back the mode it was in."""
+    modes = [(module, module.training) for module in network.modules()]
+    network.eval()
+    try:
+        with torch.inference_mode():
+            yield
+    finally:
+        for module, mode in modes:
+            module.training = mode
+
+
+class Monitor:
+    """Measures a backbone on held-out photos, always the same views of them."""
+
+    def __init__(
+        self,
+        root: Path,
+        photos: PhotoSet,
+        held_out: np.ndarray,
+        settings: MonitorSettings,
+    ) -> None:
+        self._preprocessing = preprocessing = settings.preprocessing
+        self._device = settings.device
+        paths = tuple(photos.paths[i] for i in held_out)
+        self._pixels, kept = prepare_photos(root, paths, preprocessing)
+        rows = photos.rows[held_out[kept]]
+        self._views = _fixed_views(photos, rows, held_out[kept], settings)
+        labels = folder_labels(photos.paths)
+        self._labels = None if labels is None else labels[held_out[kept]]
+
+    def __len__(self) -> int:
+        return len(self._pixels)
+
+    def measure(self, backbone: Backbone) -> Quality:
+        """The figures of a backbone as it is now."""
+        embeddings = embed(backbone, self._pixels, self._preprocessing, self._device)
+        first, second = (self._embed_views(backbone, views) for views in self._views)
+        knn = None
+        if self._labels is not None:
+            knn = search_quality(centred(embeddings), self._labels).knn
+        return Quality(
+            retrieval=retrieval_at_1(first, second),
+            rank=effective_rank(embeddings),
+            spread=spread(embeddings),
+            knn=knn,
+        )
+
+    def _embed_views(self, backbone: Backbone, views: Tensor) -> np.ndarray:
+        with evaluating(backbone):
+            found = [
+                backbone(part.to(self._device)).float().cpu() for part in torch.split(views, _BATCH)
+            ]
+        return torch.cat(found).numpy()
+
+
+def judge(
+    backbone: Backbone,
+    root: Path,
+    photos: PhotoSet,
+    preprocessing: Preprocessing,
+    device: torch.device,
+) -> SearchQuality | None:
+    """Search quality by class folders on a fixed sample of all photos; None without classes."""
+    labels = folder_labels(photos.paths)
+    if labels is None:
+        return None
+    chosen = np.arange(len(photos))
+    if len(chosen) > JUDGED_MAX:
+        chosen = np.sort(np.random.default_rng(0).permutation(chosen)[:JUDGED_MAX])
+    pixels, kept = prepare_photos(root, tuple(photos.paths[i] for i in chosen), preprocessing)
+    embeddings = embed(backbone, pixels, preprocessing, device)
+    return search_quality(centred(embeddings), labels[chosen[kept]])
+
+
+def _fixed_views(
+    photos: PhotoSet,
+    rows: np.ndarray,
+    indices: np.ndarray,
+    settings: MonitorSettings,
+) -> tuple[Tensor, Tensor]:
+    """Two augmented views `(n, 3, s, s)` of each held-out photo, on the CPU."""
+    pixels = torch.from_numpy(photos.pixels[rows])
+    aspects = torch.from_numpy(photos.aspects[indices])
+    first, second = (
+        make_views(pixels, aspects, recipe, generator_for(settings.seed, MONITOR, view))
+        for view, recipe in enumerate(settings.recipes)
+    )
+    return first, second

@@ -1,0 +1,166 @@
+"""Everything before the first step: the run folder, the plan, the start, the decoded photos."""
+
+import copy
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+
+from training.cache import PhotoSet, open_photos
+from training.checkpoint import load_encoder, save_encoder
+from training.config import TrainConfig
+from training.errors import CollectionError, Interrupted, LookalikeError, RunError
+from training.files import atomic_write
+from training.models import Backbone, build_backbone, forward_gflops, restore_backbone
+from training.plan import (
+    TRAINING_MIN,
+    Plan,
+    choose,
+    choose_network,
+    fit_to_machine,
+    plan_from_json,
+    survey,
+)
+from training.progress import Progress
+from training.randomness import LAYERS, seed_for
+from training.runs import PHOTOS_FILE, RunFolder, create_run, discard_run, open_run
+from training.spec import EncoderSpec, Preprocessing
+from training.trainer import seconds_per_step
+from training.weights import load_start
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What a run is given by its caller: where to show progress, when to stop, where to cache."""
+
+    progress: Progress
+    stop: Callable[[], bool]
+    cache_root: Path
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A run that is ready to train."""
+
+    run: RunFolder
+    config: TrainConfig
+    plan: Plan
+    spec: EncoderSpec  # of the start; its origin says which weights they are
+    backbone: Backbone  # at its starting weights
+    photos: PhotoSet
+
+
+def prepare(config: TrainConfig, around: Surroundings, *, resume: bool) -> Prepared:
+    """Begin a run or pick up one that was begun.
+
+    Raises:
+        LookalikeError: anything the user can mend; a new run's folder is then removed again,
+            unless it was interrupted.
+    """
+    if resume:
+        run, begun = open_run(config.out)
+        config = replace(begun, photos=config.photos)  # the folder may have moved
+    else:
+        run = create_run(config)
+    try:
+        plan, spec, backbone = _planned(run, config, around)
+        photos = _decoded(run, config, plan, around)
+    except Interrupted as stopped:
+        raise Interrupted(stopped.message, hint=resume_hint(config)) from None
+    except (LookalikeError, OSError):
+        if not resume:
+            discard_run(run)
+        raise
+    return Prepared(run, config, plan, spec, backbone, photos)
+
+
+def resume_hint(config: TrainConfig) -> str:
+    """The command that goes on with a run."""
+    return f"`ssl-train {config.photos} -o {config.out} --resume` goes on from there"
+
+
+def cache_folder(root: Path, photos: Path, size: int) -> Path:
+    """Where the decoded photos of a folder are kept, one cache a size."""
+    name = hashlib.sha256(str(photos.resolve()).encode("utf-8", "surrogateescape")).hexdigest()[:12]
+    return root / f"{photos.resolve().name or 'photos'}-{name}-{size}px"
+
+
+def _planned(
+    run: RunFolder, config: TrainConfig, around: Surroundings
+) -> tuple[Plan, EncoderSpec, Backbone]:
+    """The plan and the start; both from the run folder when it has them."""
+    if run.plan.is_file():
+        start = load_encoder(run.start)
+        plan = plan_from_json(run.plan.read_text(encoding="utf-8"))
+        return plan, start.spec, restore_backbone(start.spec, start.tensors)
+    found = survey(config.photos)
+    if found.files == 0:
+        raise CollectionError(
+            f"{config.photos} holds no files", hint="give the folder that holds your photos"
+        )
+    network = choose_network(config, found, has_cuda=torch.cuda.is_available())
+    backbone = _fresh(network.backbone, small_stem=network.small_stem, seed=config.seed)
+    start_weights = load_start(
+        backbone, network.backbone, config.init, offline=config.offline, progress=around.progress
+    )
+    network = replace(network, gflops=forward_gflops(backbone, network.image_size))
+    plan = choose(config, found, network, start_weights.kind)
+    if found.files >= TRAINING_MIN:
+        around.progress.say(f"Timing a few steps on this {network.device.upper()} ...")
+        plan = fit_to_machine(
+            plan, config, found, lambda tried: seconds_per_step(tried, copy.deepcopy(backbone))
+        )
+    spec = EncoderSpec(
+        backbone=plan.network.backbone,
+        embedding_dim=backbone.embedding_dim,
+        preprocessing=Preprocessing(plan.embed_size),
+        small_stem=plan.network.small_stem,
+        origin=start_weights.source,
+    )
+    save_encoder(run.start, spec, backbone.network.state_dict())
+    atomic_write(run.plan, plan.to_json().encode())
+    return plan, spec, backbone
+
+
+def _fresh(name: str, *, small_stem: bool, seed: int) -> Backbone:
+    torch.manual_seed(seed_for(seed, LAYERS))
+    return build_backbone(name, small_stem=small_stem)
+
+
+def _decoded(run: RunFolder, config: TrainConfig, plan: Plan, around: Surroundings) -> PhotoSet:
+    size = plan.cache_size
+    photos = open_photos(
+        config.photos,
+        config.cache or cache_folder(around.cache_root, config.photos, size),
+        size,
+        progress=around.progress,
+        stop=around.stop,
+    )
+    run.write_skipped(photos.skipped)
+    if len(photos) == 0:
+        first = photos.skipped[0]
+        raise CollectionError(
+            f"none of the {len(photos.skipped):,} files in {config.photos} is a photo that can "
+            f"be read; the first: {first.path.decode(errors='replace')}: {first.reason}",
+            hint="give the folder that holds your photos",
+        )
+    _same_collection(run, photos)
+    return photos
+
+
+def _same_collection(run: RunFolder, photos: PhotoSet) -> None:
+    """Remember which photos a run learns from; refuse to go on with others."""
+    content = hashlib.sha256(b"\0".join(photos.paths)).hexdigest()
+    remembered = run.path / PHOTOS_FILE
+    if not remembered.is_file():
+        run.write_json(PHOTOS_FILE, {"count": len(photos), "sha256_of_paths": content})
+        return
+    before = run.read_json(PHOTOS_FILE)
+    if before["sha256_of_paths"] != content:
+        raise RunError(
+            f"the photo folder changed: this run learns from {before['count']:,} photos, now "
+            f"there are {len(photos):,}, not all the same",
+            hint="start a new run with -o, or bring the photos back",
+        )

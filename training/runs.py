@@ -1,0 +1,131 @@
+"""A run's folder: what it holds, how it is created, found and read."""
+
+import csv
+import io
+import json
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from training.checkpoint import CHECKPOINT_FILE, ENCODER_FILE, START_FILE, TRAINED_FILE
+from training.config import TrainConfig, config_from_json
+from training.errors import RunError
+from training.files import atomic_write, mark_folder
+from training.photos import SkippedFile
+
+CONFIG_FILE = "config.json"
+PLAN_FILE = "plan.json"
+SPEC_FILE = "encoder.json"
+REPORT_FILE = "report.json"
+SKIPPED_FILE = "skipped.csv"
+PHOTOS_FILE = "photos.json"
+VIEWS_FILE = "views.png"
+CURVES_FILE = "curves.png"
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The paths of a run."""
+
+    path: Path
+
+    @property
+    def encoder(self) -> Path:
+        """The weights to use: start, trained, or between the two."""
+        return self.path / ENCODER_FILE
+
+    @property
+    def start(self) -> Path:
+        """The weights training started from."""
+        return self.path / START_FILE
+
+    @property
+    def trained(self) -> Path:
+        """The weights at the end of training."""
+        return self.path / TRAINED_FILE
+
+    @property
+    def checkpoint(self) -> Path:
+        """The state after the last saved step."""
+        return self.path / CHECKPOINT_FILE
+
+    @property
+    def plan(self) -> Path:
+        """The plan, as JSON."""
+        return self.path / PLAN_FILE
+
+    @property
+    def finished(self) -> bool:
+        """Whether the run came to its end."""
+        return (self.path / REPORT_FILE).is_file()
+
+    def write_json(self, name: str, values: dict[str, Any]) -> None:
+        """Write one JSON file of the run."""
+        text = json.dumps(values, indent=2, sort_keys=True)
+        atomic_write(self.path / name, text.encode() + b"\n")
+
+    def read_json(self, name: str) -> dict[str, Any]:
+        """Read one JSON file of the run.
+
+        Raises:
+            RunError: it is missing or damaged.
+        """
+        try:
+            values: dict[str, Any] = json.loads((self.path / name).read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise RunError(
+                f"{self.path / name} cannot be read: {error}",
+                hint="start the run anew in another folder with -o",
+            ) from None
+        return values
+
+    def write_skipped(self, skipped: tuple[SkippedFile, ...]) -> None:
+        """List the files that were not used, path and reason, as CSV."""
+        text = io.StringIO()
+        rows = csv.writer(text)
+        rows.writerow(["path", "reason"])
+        rows.writerows((os.fsdecode(file.path), file.reason) for file in skipped)
+        data = text.getvalue().encode("utf-8", "surrogateescape")
+        atomic_write(self.path / SKIPPED_FILE, data)
+
+
+def create_run(config: TrainConfig) -> RunFolder:
+    """Begin a run in a folder that is new or empty.
+
+    Raises:
+        RunError: the folder holds something already.
+        OSError: it cannot be written.
+    """
+    run = RunFolder(config.out)
+    if (config.out / CONFIG_FILE).exists():
+        raise RunError(
+            f"{config.out} holds a run already",
+            hint=f"`ssl-train {config.photos} -o {config.out} --resume` goes on with it; "
+            "-o FOLDER starts another",
+        )
+    if config.out.exists() and (not config.out.is_dir() or any(config.out.iterdir())):
+        raise RunError(
+            f"{config.out} exists and is not an empty folder", hint="choose another with -o"
+        )
+    mark_folder(config.out)
+    run.write_json(CONFIG_FILE, config.to_json())
+    return run
+
+
+def open_run(folder: Path) -> tuple[RunFolder, TrainConfig]:
+    """A run that was begun earlier, and what was asked of it.
+
+    Raises:
+        RunError: there is none in the folder.
+    """
+    if not (folder / CONFIG_FILE).is_file():
+        raise RunError(f"there is no run in {folder} to resume", hint="start one without --resume")
+    run = RunFolder(folder)
+    return run, config_from_json(run.read_json(CONFIG_FILE))
+
+
+def discard_run(run: RunFolder) -> None:
+    """Remove a run that ended before it had anything to keep."""
+    shutil.rmtree(run.path, ignore_errors=True)
