@@ -1,0 +1,233 @@
+"""Bring a gallery up to date with a folder of photos; the first time, create it."""
+
+import os
+import time
+from collections import Counter
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from indexer import vectors
+from indexer.catalogue import Catalogue
+from indexer.centring import CentringPlan
+from indexer.folder import GalleryFolder, quoted, shown
+from indexer.ledger import Ledger
+from indexer.passes import (
+    Pass,
+    continue_gallery,
+    no_encoder,
+    publish_encoder,
+    start_first_pass,
+)
+from indexer.pipeline import embed_files
+from indexer.records import KnownSkip, State
+from indexer.scan import Difference, find_difference
+from indexer.sources import EncoderSource, find_source
+from training.errors import CollectionError, Interrupted
+from training.photos import walk
+from training.progress import Progress
+
+# Finished photos wait at most this long for their transaction: it is what a crash can cost.
+SECONDS_BETWEEN_COMMITS = 2.0
+
+# An app that is just saving an index holds the lock for a moment.
+WAIT_SECONDS = 3.0
+
+
+@dataclass(frozen=True)
+class BuildRequest:
+    """What to build."""
+
+    photos: Path
+    gallery: Path
+    encoder: Path | None = None  # a run, weights or an ONNX file; None: the gallery's own
+    rebuild: bool = False  # embed everything again and learn the centring anew
+    device: str = "auto"
+    centring: CentringPlan = field(default_factory=CentringPlan)
+
+
+@dataclass(frozen=True)
+class SkipCount:
+    """A reason, and how many files were skipped for it."""
+
+    reason: str
+    files: int
+
+
+@dataclass(frozen=True)
+class IndexReport:
+    """What a build did. seen = added + changed + moved + unchanged + skipped."""
+
+    seen: int
+    added: int
+    changed: int
+    moved: int
+    unchanged: int
+    removed: int
+    skipped: int
+    embedded: int  # photos that went through the encoder
+    seconds: float
+    photos_per_second: float  # embedded photos, reading and decoding included
+    reasons: tuple[SkipCount, ...]  # most files first
+    notes: tuple[str, ...]  # plain sentences
+
+
+def build(
+    request: BuildRequest, *, progress: Progress, stop: Callable[[], bool] = lambda: False
+) -> IndexReport:
+    """Index a folder of photos.
+
+    Args:
+        request: what to build.
+        progress: told of the work.
+        stop: asked now and then; once it says True, what is finished is kept and the build ends.
+
+    Raises:
+        Interrupted: `stop` said so; running the same command again goes on.
+        CollectionError: the photo folder is missing, empty, without a single photo, or vanished.
+        EncoderError: there is no encoder, or it is unreadable.
+        GalleryError: the gallery is damaged, locked, or was built with another encoder.
+        StorageError, OSError: the disk is full or the folder is read-only.
+    """
+    started = time.monotonic()
+    folder = GalleryFolder(request.gallery)
+    next(walk(request.photos), None)  # a missing folder is told before anything is written
+    source = _source(request, folder)
+    with folder.claimed(wait_seconds=WAIT_SECONDS):
+        catalogue = Catalogue.create(folder.catalogue)
+        before = catalogue.state()
+        folder.tidy(before)
+        chosen = _choose_pass(request, folder, catalogue, source, progress)
+        difference = _compare(request, catalogue, staged=chosen.staged)
+        ledger = Ledger(catalogue, difference, staged=chosen.staged)
+        embedding_started = time.monotonic()
+        _embed(request.photos, difference, ledger, chosen, progress, stop)
+        embedding_seconds = time.monotonic() - embedding_started
+        ledger.settle(request.photos)
+        notes = _finish(request, folder, catalogue, chosen, before)
+    counts = ledger.counts
+    return IndexReport(
+        seen=difference.seen,
+        added=counts["added"],
+        changed=counts["changed"],
+        moved=counts["moved"],
+        unchanged=counts["unchanged"],
+        removed=counts["removed"],
+        skipped=len(ledger.skipped),
+        embedded=counts["embedded"],
+        seconds=time.monotonic() - started,
+        photos_per_second=counts["embedded"] / max(embedding_seconds, 1e-9),
+        reasons=_reasons(ledger.skipped),
+        notes=notes,
+    )
+
+
+def _source(request: BuildRequest, folder: GalleryFolder) -> EncoderSource | None:
+    """The encoder that was asked for; None for the gallery's own."""
+    if request.encoder is not None:
+        return find_source(request.encoder)
+    if not folder.catalogue.exists():
+        raise no_encoder()
+    return None
+
+
+def _choose_pass(
+    request: BuildRequest,
+    folder: GalleryFolder,
+    catalogue: Catalogue,
+    source: EncoderSource | None,
+    progress: Progress,
+) -> Pass:
+    published = catalogue.state().published
+    if published and not request.rebuild:
+        return continue_gallery(folder, published, source, device=request.device)
+    return start_first_pass(folder, catalogue, source, device=request.device, progress=progress)
+
+
+def _compare(request: BuildRequest, catalogue: Catalogue, *, staged: bool) -> Difference:
+    # A rebuild also tries again what could not be used: this version may read more.
+    skips = [] if request.rebuild else catalogue.skipped()
+    return find_difference(request.photos, catalogue.photos(staged=staged), skips)
+
+
+def _embed(
+    root: Path,
+    difference: Difference,
+    ledger: Ledger,
+    chosen: Pass,
+    progress: Progress,
+    stop: Callable[[], bool],
+) -> None:
+    """Put every file that must be read through the encoder; on any way out the finished stay."""
+    total, done = len(difference.to_read), 0
+    groups = embed_files(root, difference.to_read, chosen.encoder, known=ledger.embedded_hashes())
+    committed = time.monotonic()
+    progress.start("embedding", total=total, unit="photos")
+    try:
+        with closing(groups):
+            while done < total:
+                if stop():
+                    raise Interrupted(
+                        f"stopped after {done:,} of {total:,} photos; the finished ones are kept",
+                        hint="run the same command again to go on",
+                    )
+                group = next(groups)
+                ledger.take(group)
+                done += len(group)
+                progress.advance(len(group))
+                if time.monotonic() - committed > SECONDS_BETWEEN_COMMITS:
+                    ledger.commit()
+                    committed = time.monotonic()
+    finally:
+        ledger.commit()
+        progress.finish()
+
+
+def _reasons(skipped: list[KnownSkip]) -> tuple[SkipCount, ...]:
+    counted = Counter(skip.reason for skip in skipped).most_common()
+    return tuple(SkipCount(reason, files) for reason, files in counted)
+
+
+def _finish(
+    request: BuildRequest,
+    folder: GalleryFolder,
+    catalogue: Catalogue,
+    chosen: Pass,
+    before: State,
+) -> tuple[str, ...]:
+    """Publish what a first pass made, refresh the index, and say what is worth knowing."""
+    counts = catalogue.counts()
+    if chosen.staged and counts.photos == 0:
+        raise CollectionError(
+            f"none of the {counts.skipped:,} files in {shown(request.photos)} is a usable photo",
+            hint=f"`ssl-index info {quoted(folder.path)} --skipped` lists them with the reasons",
+        )
+    notes = [*chosen.notes, chosen.encoder.warning]
+    if chosen.staged:
+        notes.append(publish_encoder(folder, catalogue, chosen.encoder, request.centring))
+    elif before.published:
+        notes.append(_outgrown(request, folder, before.published.photos, counts.distinct))
+    if before.photo_root not in (None, os.fsencode(request.photos.resolve())):
+        notes.append(f"the photos were in {shown(os.fsdecode(before.photo_root or b''))} before")
+    _refresh_index(folder, catalogue)
+    return tuple(note for note in notes if note)
+
+
+def _outgrown(request: BuildRequest, folder: GalleryFolder, then: int, now: int) -> str:
+    """A sentence when the gallery has become large enough for a better centring; else empty."""
+    plan = request.centring
+    if not any(then < threshold <= now for threshold in (plan.centre_from, plan.reduce_from)):
+        return ""
+    return (
+        f"the encoder was fitted to {then:,} photos and the gallery now holds {now:,}: "
+        f"{folder.rebuild_command(Path('RUN'))} fits it anew"
+    )
+
+
+def _refresh_index(folder: GalleryFolder, catalogue: Catalogue) -> None:
+    state = catalogue.state()
+    assert state.published is not None
+    fingerprint = state.published.fingerprint
+    if vectors.load(folder.path, generation=state.generation, encoder=fingerprint) is None:
+        vectors.save(vectors.VectorIndex.build(catalogue.embeddings()), folder.path)

@@ -1,0 +1,168 @@
+"""A gallery's folder: which files it holds, who may write, which encoder file is the right one."""
+
+import hashlib
+import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from indexer.encoder import OnnxEncoder
+from indexer.records import Published, State
+from training.console import readable
+from training.errors import GalleryError
+from training.files import mark_folder
+from training.photos import MARKER
+
+# What a folder may hold to be taken for a gallery that was only begun.
+_BEGUN = frozenset({MARKER, ".lock"})
+
+
+@dataclass(frozen=True)
+class GalleryFolder:
+    """The files of one gallery.
+
+    While an encoder makes its first pass over the photos it is `base_encoder`. Once its centring
+    is learned it becomes `new_encoder`; the catalogue then names it, and only after that does it
+    take the place of `encoder`. A crash between those two leaves it findable by its hash.
+    """
+
+    path: Path
+
+    @property
+    def catalogue(self) -> Path:
+        """The SQLite file."""
+        return self.path / "catalogue.sqlite"
+
+    @property
+    def encoder(self) -> Path:
+        """The encoder that the gallery's embeddings were made with."""
+        return self.path / "encoder.onnx"
+
+    @property
+    def base_encoder(self) -> Path:
+        """An encoder that is not centred yet."""
+        return self.path / "encoder.base.onnx"
+
+    @property
+    def new_encoder(self) -> Path:
+        """An encoder that is about to replace `encoder`."""
+        return self.path / "encoder.new.onnx"
+
+    def check(self) -> None:
+        """Refuse a folder without a gallery in it.
+
+        Raises:
+            GalleryError: naming the command that makes one.
+        """
+        if not self.catalogue.is_file():
+            raise GalleryError(
+                f"there is no gallery in {shown(self.path)}",
+                hint=f"`ssl-index build PHOTOS -o {quoted(self.path)}` makes one",
+            )
+
+    @contextmanager
+    def claimed(self, *, wait_seconds: float) -> Iterator[None]:
+        """Create the folder if need be, and be its only writer.
+
+        Raises:
+            GalleryError: it holds something else, or another process is writing.
+            OSError: it cannot be written.
+        """
+        self._check_ours()
+        mark_folder(self.path)
+        lock = FileLock(self.path / ".lock", timeout=wait_seconds)
+        try:
+            lock.acquire()
+        except Timeout:
+            raise GalleryError(
+                f"another command is writing to {shown(self.path)}",
+                hint="wait until it has finished and run the same command again",
+            ) from None
+        try:
+            self._remove_half_written()
+            yield
+        finally:
+            lock.release()
+
+    def open_encoder(self, published: Published, *, device: str) -> OnnxEncoder:
+        """The encoder that the gallery's embeddings were made with.
+
+        Raises:
+            GalleryError: it is gone or changed, with the command that rebuilds.
+        """
+        path = self._find_encoder(published.fingerprint)
+        if path is not None:
+            return OnnxEncoder.open(path, device=device)
+        found = "not the one its photos went through" if self.encoder.exists() else "missing"
+        raise GalleryError(
+            f"{shown(self.encoder)} is {found} (expected SHA-256 {published.fingerprint[:12]})",
+            hint=f"put it back, or embed every photo again: {self.rebuild_command(Path('RUN'))}",
+        )
+
+    def rebuild_command(self, encoder: Path) -> str:
+        """The command that embeds every photo with an encoder."""
+        return (
+            f"`ssl-index build PHOTOS -o {quoted(self.path)} --encoder {quoted(encoder)} --rebuild`"
+        )
+
+    def tidy(self, state: State) -> None:
+        """Put the published encoder in its place and drop files that no work under way needs."""
+        if state.published and self._find_encoder(state.published.fingerprint) == self.new_encoder:
+            self.new_encoder.replace(self.encoder)
+        self.new_encoder.unlink(missing_ok=True)
+        if state.pending is None:
+            self.base_encoder.unlink(missing_ok=True)
+
+    def size_bytes(self) -> int:
+        """What the gallery takes on the disk."""
+        return sum(file.stat().st_size for file in self.path.rglob("*") if file.is_file())
+
+    def _find_encoder(self, fingerprint: str) -> Path | None:
+        """The file with this hash, in its place or about to be; None when it is gone."""
+        for path in (self.encoder, self.new_encoder):
+            if file_hash(path) == fingerprint:
+                return path
+        return None
+
+    def _check_ours(self) -> None:
+        """Whether the folder is absent, empty, a gallery, or one that was only begun."""
+        if self.path.exists() and not self.path.is_dir():
+            raise GalleryError(
+                f"{shown(self.path)} is a file, not a folder", hint="choose another with -o"
+            )
+        if not self.path.exists() or self.catalogue.exists():
+            return
+        strange = sorted({entry.name for entry in self.path.iterdir()} - _BEGUN)
+        if strange:
+            raise GalleryError(
+                f"{shown(self.path)} is not a gallery and not empty: it holds {shown(strange[0])}",
+                hint="choose another folder with -o",
+            )
+
+    def _remove_half_written(self) -> None:
+        """Temporary files of a process that was killed: `replacing` names them so."""
+        for name in ("encoder.*", "vectors.*"):
+            for file in self.path.glob(f".{name}.*"):
+                file.unlink(missing_ok=True)
+
+
+def file_hash(path: Path) -> str:
+    """A file's SHA-256 in hex; empty when there is no such file."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except FileNotFoundError:
+        return ""
+
+
+def shown(path: Path | str) -> str:
+    """A path for a message."""
+    return readable(str(path))
+
+
+def quoted(path: Path | str) -> str:
+    """A path for a command that a person can paste."""
+    return readable(shlex.quote(str(path)))

@@ -1,0 +1,262 @@
+"""A gallery, open for searching: refuses parts that do not fit each other, then searches."""
+
+import hashlib
+import logging
+from dataclasses import dataclass
+from os import fsdecode
+from pathlib import Path
+
+import numpy as np
+
+from indexer import vectors
+from indexer.catalogue import Catalogue
+from indexer.encoder import OnnxEncoder
+from indexer.folder import GalleryFolder, quoted, shown
+from indexer.records import PhotoFacts, Published, State
+from training.errors import GalleryError, LookalikeError, PhotoError
+from training.photos import Photo, SkippedFile, decode, read_file
+from training.spec import EncoderSpec
+
+__all__ = ["Gallery", "GalleryInfo", "Hit", "PhotoFacts", "describe", "skipped_files"]
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A photo found."""
+
+    id: int
+    score: float  # cosine
+    rank: int  # from 1
+    path: bytes  # relative to the photo root
+
+
+@dataclass(frozen=True, slots=True)
+class GalleryInfo:
+    """What a gallery holds."""
+
+    folder: Path
+    photo_root: Path
+    photos: int  # paths
+    distinct: int  # contents; exact copies are one
+    skipped: int
+    encoder: EncoderSpec
+    fingerprint: str  # SHA-256 of encoder.onnx
+    dim: int
+    generation: int
+    index: str  # FAISS's name for its type
+    size_bytes: int
+
+
+class Gallery:
+    """Finds the photos that look like a query. Safe to share between threads."""
+
+    def __init__(
+        self,
+        folder: GalleryFolder,
+        encoder: OnnxEncoder,
+        index: vectors.VectorIndex,
+        *,
+        photo_root: Path,
+    ) -> None:
+        self.encoder = encoder
+        self.photo_root = photo_root
+        self.generation = index.generation  # the catalogue may have gone on since
+        self._folder = folder
+        self._catalogue = Catalogue(folder.catalogue)
+        self._index = index
+
+    @classmethod
+    def open(cls, folder: Path, *, photos: Path | None = None, device: str = "auto") -> "Gallery":
+        """Open a gallery.
+
+        Args:
+            folder: where `ssl-index build` made it.
+            photos: where its photos are now, if they moved.
+            device: `auto`, `cpu` or `cuda`.
+
+        Raises:
+            GalleryError: it is missing, unfinished or damaged, its encoder is not the one its
+                photos went through, or its photos are not where they were; the hint is the command
+                that helps.
+        """
+        place = GalleryFolder(folder)
+        place.check()
+        catalogue = Catalogue.open(place.catalogue)
+        state = catalogue.state()
+        encoder = place.open_encoder(_published(place, state), device=device)
+        root = _photo_root(place, state, photos)
+        return cls(place, encoder, _open_index(place, catalogue, state), photo_root=root)
+
+    def __len__(self) -> int:
+        """How many distinct photos can be found."""
+        return len(self._index)
+
+    def search(
+        self,
+        query: np.ndarray,
+        *,
+        k: int = 24,
+        min_score: float | None = None,
+        exclude: frozenset[int] = frozenset(),
+    ) -> list[Hit]:
+        """The photos most like a query: best score first, ties by id.
+
+        Args:
+            query: `(d,)` float32, of unit length, as `encoder` and `embedding` give it.
+            k: how many at most.
+            min_score: leave out photos below this cosine; None leaves out none.
+            exclude: ids to leave out.
+        """
+        assert query.shape == (self._index.dim,), (query.shape, self._index.dim)
+        near = [
+            n
+            for n in self._index.search(query, k=k + len(exclude))
+            if n.id not in exclude and (min_score is None or n.score >= min_score)
+        ]
+        paths = self._catalogue.first_paths([n.id for n in near])
+        # A photo that left the catalogue since the index was read has no path.
+        found = [n for n in near if n.id in paths][:k]
+        return [Hit(n.id, n.score, rank, paths[n.id]) for rank, n in enumerate(found, start=1)]
+
+    def embedding(self, photo_id: int) -> np.ndarray:
+        """A photo's embedding: `(d,)` float32, of unit length.
+
+        Raises:
+            GalleryError: the gallery has no such photo.
+        """
+        row = self._index.embedding(photo_id)
+        if row is None:
+            raise _no_photo(photo_id)
+        return row
+
+    def photo(self, photo_id: int) -> PhotoFacts:
+        """What is known of a photo.
+
+        Raises:
+            GalleryError: the gallery has no such photo.
+        """
+        facts = self._catalogue.facts(photo_id)
+        if facts is None:
+            raise _no_photo(photo_id)
+        return facts
+
+    def read(self, photo_id: int, *, at_least: int | None = None) -> Photo:
+        """Decode a photo's original, from whichever of its paths still holds it.
+
+        Args:
+            photo_id: which.
+            at_least: the shorter side that is needed; None decodes in full.
+
+        Raises:
+            GalleryError: the gallery has no such photo.
+            PhotoError: no path holds it any more.
+        """
+        facts = self.photo(photo_id)
+        reason = ""
+        for path in (facts.path, *facts.other_paths):
+            try:
+                data = read_file(self.photo_root / fsdecode(path))
+            except PhotoError as error:
+                reason = error.message
+                continue
+            if hashlib.sha256(data).hexdigest() == facts.content_hash:
+                return decode(data, at_least=at_least)
+            reason = "the file has changed since the gallery was built"
+        raise PhotoError(reason, hint="run `ssl-index build` again")
+
+    def info(self) -> GalleryInfo:
+        """What the gallery holds."""
+        return describe(self._folder.path)
+
+    def skipped(self) -> list[SkippedFile]:
+        """The files that could not be used, each with its reason, by path."""
+        return skipped_files(self._folder.path)
+
+
+def describe(folder: Path) -> GalleryInfo:
+    """What a gallery holds; needs neither its photos nor its encoder.
+
+    Raises:
+        GalleryError: there is none, or it is unfinished or damaged.
+    """
+    place = GalleryFolder(folder)
+    place.check()
+    catalogue = Catalogue.open(place.catalogue)
+    state, counts = catalogue.state(), catalogue.counts()
+    published = _published(place, state)
+    return GalleryInfo(
+        folder=folder,
+        photo_root=Path(fsdecode(state.photo_root or b"")),
+        photos=counts.photos,
+        distinct=counts.distinct,
+        skipped=counts.skipped,
+        encoder=EncoderSpec.from_json(published.spec),
+        fingerprint=published.fingerprint,
+        dim=published.dim,
+        generation=state.generation,
+        index=vectors.INDEX_KEY,
+        size_bytes=place.size_bytes(),
+    )
+
+
+def skipped_files(folder: Path) -> list[SkippedFile]:
+    """The files that could not be used, each with its reason, by path.
+
+    Raises:
+        GalleryError: there is no gallery, or it is damaged.
+    """
+    place = GalleryFolder(folder)
+    place.check()
+    return [
+        SkippedFile(skip.path, skip.reason) for skip in Catalogue.open(place.catalogue).skipped()
+    ]
+
+
+def _published(place: GalleryFolder, state: State) -> Published:
+    if state.published is None:
+        raise GalleryError(
+            f"the first build of the gallery {shown(place.path)} has not finished",
+            hint=f"`ssl-index build PHOTOS -o {quoted(place.path)}` goes on with it",
+        )
+    return state.published
+
+
+def _photo_root(place: GalleryFolder, state: State, photos: Path | None) -> Path:
+    root = photos or Path(fsdecode(state.photo_root or b""))
+    if root.is_dir():
+        return root
+    raise GalleryError(
+        f"the photos of the gallery {shown(place.path)} are not in {shown(root)} any more",
+        hint="say where they are now with `--photos DIR`",
+    )
+
+
+def _open_index(place: GalleryFolder, catalogue: Catalogue, state: State) -> vectors.VectorIndex:
+    """The saved index, or one rebuilt from the catalogue."""
+    fingerprint = _published(place, state).fingerprint
+    saved = vectors.load(place.path, generation=state.generation, encoder=fingerprint)
+    if saved is not None:
+        return saved
+    embeddings = catalogue.embeddings()
+    if embeddings.encoder != fingerprint:
+        raise GalleryError(
+            f"the gallery {shown(place.path)} was rebuilt at this moment",
+            hint="run the same command again",
+        )
+    index = vectors.VectorIndex.build(embeddings)
+    try:
+        with place.claimed(wait_seconds=0):
+            vectors.save(index, place.path)
+    # Saving spares the next start the work; where it cannot be done, this index serves as well.
+    except (OSError, LookalikeError) as error:
+        _log.info("the rebuilt index stays in memory: %s", error)
+    return index
+
+
+def _no_photo(photo_id: int) -> GalleryError:
+    return GalleryError(
+        f"the gallery has no photo with id {photo_id}",
+        hint="search again: it may have left the gallery in a later build",
+    )

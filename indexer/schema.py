@@ -1,0 +1,189 @@
+"""The catalogue's tables, their numbered migrations, and how a connection to it is opened."""
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from urllib.parse import quote
+
+from training.errors import GalleryError, LookalikeError, StorageError
+
+# How long a connection waits for another one's write before it gives up.
+BUSY_SECONDS = 30.0
+
+# `user_version` counts the migrations applied. A shipped migration is never edited.
+#
+# Paths are BLOBs: file names are bytes, and a STRICT TEXT column refuses those that are not UTF-8.
+# Rows of `contents` are never deleted, so an id means the same photo for ever.
+MIGRATIONS = (
+    """
+    CREATE TABLE meta (
+        key TEXT PRIMARY KEY,
+        value ANY NOT NULL
+    ) STRICT, WITHOUT ROWID;
+
+    CREATE TABLE contents (
+        id INTEGER PRIMARY KEY,
+        hash BLOB NOT NULL UNIQUE,
+        width INTEGER NOT NULL,
+        height INTEGER NOT NULL,
+        format TEXT NOT NULL,
+        size_bytes INTEGER NOT NULL
+    ) STRICT;
+
+    CREATE TABLE embeddings (
+        content_id INTEGER PRIMARY KEY REFERENCES contents (id),
+        vector BLOB NOT NULL
+    ) STRICT;
+
+    CREATE TABLE staged (
+        content_id INTEGER PRIMARY KEY REFERENCES contents (id),
+        vector BLOB NOT NULL
+    ) STRICT;
+
+    CREATE TABLE photos (
+        path BLOB PRIMARY KEY,
+        content_id INTEGER NOT NULL REFERENCES contents (id),
+        size_bytes INTEGER NOT NULL,
+        mtime_ns INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
+
+    CREATE INDEX photos_by_content ON photos (content_id);
+
+    CREATE TABLE skipped (
+        path BLOB PRIMARY KEY,
+        size_bytes INTEGER,
+        mtime_ns INTEGER,
+        reason TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID;
+
+    INSERT INTO meta VALUES ('generation', 0);
+    """,
+)
+
+
+def migrate(path: Path) -> None:
+    """Create the catalogue, or bring its tables up to this version.
+
+    Raises:
+        GalleryError: it is damaged or was made by a newer version.
+        StorageError: it cannot be written.
+    """
+    with connected(path) as connection:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("BEGIN IMMEDIATE")
+        for number in range(_version(connection, path), len(MIGRATIONS)):
+            for statement in MIGRATIONS[number].split(";"):
+                connection.execute(statement)
+            connection.execute(f"PRAGMA user_version = {number + 1}")
+        connection.execute("COMMIT")
+
+
+def check_version(path: Path) -> None:
+    """Refuse a catalogue that is missing, damaged, or of another version.
+
+    Raises:
+        GalleryError: with the command that helps.
+    """
+    with connected(path, read_only=True) as connection:
+        if _version(connection, path) < len(MIGRATIONS):
+            raise GalleryError(
+                f"{path} was made by an older version of Lookalike, or is not complete",
+                hint=f"`ssl-index build PHOTOS -o {path.parent}` brings it up to date",
+            )
+
+
+@contextmanager
+def connected(path: Path, *, read_only: bool = False) -> Iterator[sqlite3.Connection]:
+    """A short-lived connection in autocommit mode; SQLite's errors come out as ours.
+
+    Raises:
+        GalleryError: the catalogue is damaged or another process keeps it locked.
+        StorageError: the disk is full, or the folder cannot be written.
+    """
+    try:
+        with closing(_open_for_reading(path) if read_only else _open(path)) as connection:
+            yield connection
+    except (sqlite3.IntegrityError, sqlite3.ProgrammingError):
+        raise  # a mistake of ours, not the user's
+    except sqlite3.DatabaseError as error:
+        raise _friendly(error, path) from error
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
+    connection.execute("PRAGMA foreign_keys = ON")
+    # In WAL mode the default may lose the last commits when the power fails, and the encoder
+    # file is renamed right after the commit that names it.
+    connection.execute("PRAGMA synchronous = FULL")
+    return connection
+
+
+def _open_for_reading(path: Path) -> sqlite3.Connection:
+    """A reader. In a folder that cannot be written SQLite must be told that nobody else writes."""
+    uri = "file:" + quote(os.fsencode(path.absolute()))
+    connection = sqlite3.connect(
+        f"{uri}?mode=rw", uri=True, timeout=BUSY_SECONDS, isolation_level=None
+    )
+    try:
+        connection.execute("PRAGMA user_version").fetchone()
+        connection.execute("PRAGMA query_only = ON")
+    except sqlite3.OperationalError as error:
+        connection.close()
+        if _primary_code(error) not in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN):
+            raise
+        if _unfinished(path):
+            raise
+        return sqlite3.connect(f"{uri}?mode=ro&immutable=1", uri=True, isolation_level=None)
+    return connection
+
+
+def _unfinished(path: Path) -> bool:
+    """Whether a write-ahead log lies beside the catalogue, which `immutable` would not read."""
+    log = path.with_name(path.name + "-wal")
+    return log.exists() and log.stat().st_size > 0
+
+
+def _version(connection: sqlite3.Connection, path: Path) -> int:
+    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    if version > len(MIGRATIONS):
+        raise GalleryError(
+            f"{path} was made by a newer version of Lookalike (its tables are version {version}, "
+            f"this program knows {len(MIGRATIONS)})",
+            hint="install the newer version, or build into another folder with -o",
+        )
+    return version
+
+
+def _primary_code(error: sqlite3.Error) -> int:
+    """SQLite's primary result code: the extended codes add bits above the first eight."""
+    return (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF
+
+
+def _friendly(error: sqlite3.DatabaseError, path: Path) -> LookalikeError:
+    code = _primary_code(error)
+    if code == sqlite3.SQLITE_FULL:
+        return StorageError(
+            f"cannot write {path}: the disk is full",
+            hint="free some space and run the same command again",
+        )
+    if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM):
+        return StorageError(
+            f"cannot open {path} for writing: {error}",
+            hint="choose a folder you may write to with -o, or change its rights",
+        )
+    if code == sqlite3.SQLITE_IOERR:
+        return StorageError(
+            f"cannot read or write {path}: {error}",
+            hint="check the disk and run the same command again",
+        )
+    if code == sqlite3.SQLITE_BUSY:
+        return GalleryError(
+            f"{path} is locked by another process",
+            hint="wait until it has finished and run the same command again",
+        )
+    return GalleryError(
+        f"{path} is damaged: {error}",
+        hint=f"move {path.parent} away and run `ssl-index build PHOTOS -o {path.parent}` again",
+    )

@@ -1,0 +1,275 @@
+"""An open gallery: what it finds, shows and refuses."""
+
+import json
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pytest
+from filelock import FileLock
+
+from indexer.build import build
+from indexer.gallery import Gallery, describe
+from indexer.vectors import INDEX_FILE, MANIFEST_FILE, read_manifest
+from training.errors import GalleryError, PhotoError
+from training.progress import Silent
+
+
+@pytest.fixture
+def built(studio: Any) -> Any:
+    """The studio with twelve photos and their gallery."""
+    studio.paint_many(8)
+    studio.build()
+    return studio
+
+
+@pytest.fixture
+def gallery(built: Any) -> Gallery:
+    return built.gallery()
+
+
+def id_of(gallery: Gallery, path: bytes) -> int:
+    return next(i for i in range(1, len(gallery) + 1) if gallery.photo(i).path == path)
+
+
+# Searching
+
+
+def test_a_photo_finds_itself_first_with_a_score_of_one(gallery: Gallery) -> None:
+    for photo_id in range(1, len(gallery) + 1):
+        best = gallery.search(gallery.embedding(photo_id), k=3)[0]
+        assert (best.id, best.rank) == (photo_id, 1)
+        assert best.score == pytest.approx(1, abs=1e-5)
+        assert best.path == gallery.photo(photo_id).path
+
+
+def test_a_query_from_outside_goes_through_the_same_preparation(gallery: Gallery) -> None:
+    query = gallery.encoder.embed_image(gallery.read(3).image)
+    assert gallery.search(query, k=1)[0].id == 3
+
+
+def test_more_results_than_photos_are_no_error(gallery: Gallery) -> None:
+    hits = gallery.search(gallery.embedding(1), k=1_000)
+    assert [hit.rank for hit in hits] == list(range(1, 13))
+    assert {hit.id for hit in hits} == set(range(1, 13))
+
+
+def test_excluded_photos_make_room_for_the_next(gallery: Gallery) -> None:
+    everything = [hit.id for hit in gallery.search(gallery.embedding(1), k=12)]
+    hits = gallery.search(gallery.embedding(1), k=3, exclude=frozenset(everything[:2]))
+    assert [hit.id for hit in hits] == everything[2:5]
+    assert [hit.rank for hit in hits] == [1, 2, 3]
+
+
+def test_results_below_the_least_score_are_left_out(gallery: Gallery) -> None:
+    hits = gallery.search(gallery.embedding(1), k=12)
+    limit = hits[4].score
+    kept = gallery.search(gallery.embedding(1), k=12, min_score=limit)
+    assert kept == [hit for hit in hits if hit.score >= limit]
+
+
+def test_a_copy_is_not_found_twice(built: Any) -> None:
+    (built.photos / "copy.png").write_bytes((built.photos / "a.png").read_bytes())
+    built.build()
+    gallery = built.gallery()
+    hits = gallery.search(gallery.embedding(1), k=99)
+    assert len({hit.id for hit in hits}) == len(hits) == 12
+    facts = gallery.photo(id_of(gallery, b"a.png"))
+    assert facts.other_paths == (b"copy.png",)
+
+
+def test_a_deleted_photo_never_appears_even_in_a_gallery_that_is_open(built: Any) -> None:
+    gallery = built.gallery()
+    gone = id_of(gallery, b"a.png")
+    (built.photos / "a.png").unlink()
+    built.build()
+
+    for opened in (gallery, built.gallery()):
+        assert gone not in {hit.id for hit in opened.search(opened.embedding(3), k=99)}
+
+
+def test_many_threads_may_search_and_read_at_once(gallery: Gallery) -> None:
+    def look(photo_id: int) -> bool:
+        found = gallery.search(gallery.embedding(photo_id), k=2)[0].id
+        return found == photo_id and gallery.read(photo_id).width == 40
+
+    with ThreadPoolExecutor(8) as pool:
+        assert all(pool.map(look, list(range(1, 13)) * 5))
+
+
+# Photos
+
+
+def test_the_facts_of_a_photo_are_those_of_its_file(built: Any, gallery: Gallery) -> None:
+    facts = gallery.photo(id_of(gallery, b"sub/d.png"))
+    file = built.photos / "sub" / "d.png"
+    assert (facts.width, facts.height, facts.format) == (40, 40, "PNG")
+    assert facts.size_bytes == file.stat().st_size
+    assert facts.mtime_ns == file.stat().st_mtime_ns
+    assert len(facts.content_hash) == 64
+
+
+def test_an_original_is_read_from_whichever_path_is_left(built: Any) -> None:
+    (built.photos / "z-copy.png").write_bytes((built.photos / "a.png").read_bytes())
+    built.build()
+    gallery = built.gallery()
+    photo_id = id_of(gallery, b"a.png")
+    (built.photos / "a.png").unlink()
+    assert gallery.read(photo_id).image.getpixel((5, 5)) == (255, 0, 0)
+
+
+def test_an_original_that_is_gone_is_a_reason(built: Any, gallery: Gallery) -> None:
+    (built.photos / "a.png").unlink()
+    with pytest.raises(PhotoError, match="vanished"):
+        gallery.read(id_of(gallery, b"a.png"))
+
+
+def test_an_original_that_was_replaced_is_not_shown_in_its_place(
+    built: Any, gallery: Gallery
+) -> None:
+    built.paint("a.png", "white")
+    with pytest.raises(PhotoError, match="has changed"):
+        gallery.read(id_of(gallery, b"a.png"))
+
+
+@pytest.mark.parametrize("photo_id", [0, -1, 13, 2**40])
+def test_an_unknown_id_is_an_error_with_words(gallery: Gallery, photo_id: int) -> None:
+    for ask in (gallery.photo, gallery.embedding, gallery.read):
+        with pytest.raises(GalleryError, match=f"no photo with id {photo_id}"):
+            ask(photo_id)
+
+
+def test_what_was_skipped_is_listed_with_its_reason(built: Any) -> None:
+    (built.photos / "bad \udcff.jpg").write_bytes(b"")
+    built.build()
+    (skip,) = built.gallery().skipped()
+    assert skip.path == b"bad \xff.jpg"
+    assert "empty" in skip.reason
+
+
+def test_the_description_adds_up(built: Any) -> None:
+    (built.photos / "copy.png").write_bytes((built.photos / "a.png").read_bytes())
+    (built.photos / "bad.jpg").write_bytes(b"")
+    built.build()
+    info = describe(built.folder)
+    assert info == built.gallery().info()
+    assert (info.photos, info.distinct, info.skipped) == (13, 12, 1)
+    assert info.photo_root == built.photos
+    assert info.encoder.embedding_dim == info.dim == 6
+    assert info.size_bytes >= (built.folder / "catalogue.sqlite").stat().st_size
+
+
+# What does not fit is refused
+
+
+def test_a_missing_gallery_names_the_command_that_makes_one(tmp_path: Path) -> None:
+    with pytest.raises(GalleryError, match="no gallery") as raised:
+        Gallery.open(tmp_path / "nowhere")
+    assert "ssl-index build" in raised.value.hint
+
+
+@pytest.mark.parametrize("replacement", [None, b"another encoder"])
+def test_an_encoder_that_does_not_fit_is_refused_with_the_command_that_rebuilds(
+    replacement: bytes | None, built: Any
+) -> None:
+    (built.folder / "encoder.onnx").unlink()
+    if replacement is not None:
+        (built.folder / "encoder.onnx").write_bytes(replacement)
+    with pytest.raises(GalleryError, match=r"encoder\.onnx") as raised:
+        built.gallery()
+    assert "--rebuild" in raised.value.hint
+    with pytest.raises(GalleryError, match=r"encoder\.onnx"):
+        built.build()
+
+
+def test_photos_that_moved_are_found_again_by_option(built: Any) -> None:
+    moved = built.photos.rename(built.photos.with_name("moved"))
+    with pytest.raises(GalleryError, match=r"not in .*photos any more") as raised:
+        built.gallery()
+    assert "--photos" in raised.value.hint
+
+    gallery = Gallery.open(built.folder, photos=moved)
+
+    assert gallery.photo_root == moved
+    assert gallery.read(1).width == 40
+
+
+def test_options_photos_that_is_no_folder_is_refused(built: Any) -> None:
+    with pytest.raises(GalleryError, match="nowhere"):
+        Gallery.open(built.folder, photos=Path("nowhere"))
+
+
+# The index is a cache
+
+
+def test_a_lost_or_damaged_index_is_rebuilt_and_saved(built: Any) -> None:
+    expected = built.gallery().search(built.gallery().embedding(1), k=12)
+    for name, data in ((INDEX_FILE, b"damaged"), (MANIFEST_FILE, b"{}"), (INDEX_FILE, None)):
+        if data is None:
+            (built.folder / name).unlink()
+        else:
+            (built.folder / name).write_bytes(data)
+
+        gallery = built.gallery()
+
+        assert gallery.search(gallery.embedding(1), k=12) == expected
+        assert read_manifest(built.folder) is not None
+        assert (built.folder / INDEX_FILE).stat().st_size > 100
+
+
+def test_an_index_of_an_older_generation_is_rebuilt(built: Any) -> None:
+    old = [(built.folder / name).read_bytes() for name in (INDEX_FILE, MANIFEST_FILE)]
+    built.paint("new.png", "pink")
+    built.build()
+    for name, data in zip((INDEX_FILE, MANIFEST_FILE), old, strict=True):
+        (built.folder / name).write_bytes(data)
+    assert len(built.gallery()) == 13
+
+
+def test_while_a_build_writes_the_rebuilt_index_stays_in_memory(built: Any) -> None:
+    (built.folder / INDEX_FILE).unlink()
+    with FileLock(built.folder / ".lock"):
+        assert len(built.gallery()) == 12
+    assert not (built.folder / INDEX_FILE).exists()
+
+
+def test_a_forged_index_that_claims_to_be_of_this_generation_is_not_believed(built: Any) -> None:
+    manifest = json.loads((built.folder / MANIFEST_FILE).read_text())
+    (built.folder / INDEX_FILE).write_bytes(b"\x00" * 4096)
+    (built.folder / MANIFEST_FILE).write_text(json.dumps({**manifest, "count": 10**9}))
+    assert len(built.gallery()) == 12
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder that every user may enter: pytest's own are closed to others."""
+    with TemporaryDirectory() as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
+def test_a_read_only_gallery_is_searched_from_memory(
+    studio: Any, open_folder: Path, as_nobody: AbstractContextManager[None]
+) -> None:
+    photos = studio.photos.rename(open_folder / "photos")
+    request = replace(studio.request, photos=photos, gallery=open_folder / "gallery")
+    build(request, progress=Silent())
+    (request.gallery / INDEX_FILE).unlink()
+    with as_nobody:
+        gallery = Gallery.open(request.gallery)
+        assert gallery.search(gallery.embedding(2), k=1)[0].id == 2
+        assert gallery.read(2).width == 40
+    assert not (request.gallery / INDEX_FILE).exists()
+
+
+def test_a_gallery_being_rebuilt_answers_from_what_it_had(
+    built: Any, make_encoder: Callable[[int], Path]
+) -> None:
+    gallery = built.gallery()
+    before = gallery.search(gallery.embedding(1), k=5)
+    built.build(encoder=make_encoder(1), rebuild=True)
+    assert gallery.search(gallery.embedding(1), k=5) == before
