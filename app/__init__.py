@@ -1,0 +1,1 @@
+"""Search the gallery in a browser."""

@@ -1,0 +1,88 @@
+"""What one server serves: a gallery, reopened after a rebuild, its thumbnails and its uploads."""
+
+import logging
+import threading
+import time
+from pathlib import Path
+
+from app.query import sample
+from app.thumbnails import Thumbnails
+from app.uploads import Uploads
+from indexer.catalogue import Catalogue
+from indexer.folder import GalleryFolder
+from indexer.gallery import Gallery, Hit
+from training.errors import LookalikeError
+
+# A build under way changes the catalogue every few seconds; opening takes up to one.
+SECONDS_BETWEEN_OPENINGS = 10.0
+
+# On the start page: about three rows.
+SAMPLES = 24
+
+_log = logging.getLogger(__name__)
+
+
+class Library:
+    """The gallery in a folder, shared by every browser session; safe for many threads."""
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        photos: Path | None = None,
+        seconds_between_openings: float = SECONDS_BETWEEN_OPENINGS,
+    ) -> None:
+        """Open the gallery.
+
+        Args:
+            folder: the gallery's folder.
+            photos: where its photos are now, if they moved; None: where they were indexed.
+            seconds_between_openings: how long a gallery is used before a newer one is opened.
+
+        Raises:
+            GalleryError: there is none, or it is damaged; the hint has the repairing command.
+            EncoderError: its encoder cannot be read.
+        """
+        self.folder = folder
+        self.thumbnails = Thumbnails()
+        self.uploads = Uploads(folder / "uploads")
+        self._photos = photos
+        self._seconds_between_openings = seconds_between_openings
+        self._lock = threading.Lock()
+        self._gallery = Gallery.open(folder, photos=photos)
+        self._tried = time.monotonic()
+        self._samples: tuple[Hit, ...] = ()
+
+    def gallery(self) -> Gallery:
+        """The gallery as it is now: opened again where a build has changed it since.
+
+        Raises:
+            GalleryError: it vanished or was damaged.
+        """
+        place = GalleryFolder(self.folder)
+        place.check()
+        newest = Catalogue(place.catalogue).state().generation
+        with self._lock:
+            waited = time.monotonic() - self._tried
+            if newest != self._gallery.generation and waited >= self._seconds_between_openings:
+                self._reopen()
+            return self._gallery
+
+    def samples(self, gallery: Gallery) -> tuple[Hit, ...]:
+        """Some photos to start from, the same ones until the gallery changes."""
+        if not self._samples:
+            self._samples = sample(gallery, SAMPLES)
+        return self._samples
+
+    def _reopen(self) -> None:
+        """Open the newest; where that fails (a build may be half way), the old one serves on.
+
+        The old gallery is not closed: another session may be searching it. It goes with its last
+        user.
+        """
+        self._tried = time.monotonic()
+        try:
+            self._gallery = Gallery.open(self.folder, photos=self._photos)
+            self._samples = ()
+        except LookalikeError as error:
+            _log.warning("the gallery changed, but cannot be opened again: %s", error.message)

@@ -1,0 +1,1 @@
+"""The pages people see: layout and calls, no logic."""

@@ -1,0 +1,72 @@
+"""How every page looks: icon, style, brand, and the plain blocks that Streamlit lacks."""
+
+from html import escape
+from importlib.resources import files
+
+import streamlit as st
+from PIL import Image, ImageDraw
+
+# Two overlapping frames, one like the other; page.css draws the same mark.
+BLUE = "#1f5fd0"
+PALE = "#8ab4ff"
+
+
+def dress(title: str) -> None:
+    """Set up the page: title, icon, width and style; first thing in every page."""
+    # An icon by name would be fetched from a font server; an image is sent from here.
+    st.set_page_config(page_title=f"{title} · Lookalike", page_icon=_icon(), layout="wide")
+    style = files("app.ui.components").joinpath("page.css").read_text(encoding="utf-8")
+    st.html(f"<style>{style}</style>")
+
+
+def brand(facts: str) -> None:
+    """The line on top of every page."""
+    st.html(
+        '<header class="ll-brand"><span class="ll-mark"></span>'
+        '<span class="ll-name">Lookalike</span>'
+        f'<span class="ll-facts">{escape(facts)}</span></header>'
+    )
+
+
+def heading(text: str, *, detail: str = "", level: int = 1) -> None:
+    """A heading with a quieter line below it."""
+    below = f'<p class="ll-detail">{escape(detail)}</p>' if detail else ""
+    st.html(f'<div class="ll-heading"><h{level}>{escape(text)}</h{level}>{below}</div>')
+
+
+def detail(text: str) -> None:
+    """A quiet line."""
+    st.html(f'<p class="ll-detail">{escape(text)}</p>')
+
+
+def notice(text: str, *, detail: str = "") -> None:
+    """Something that did not work, in words, and what to do about it."""
+    st.html(
+        f'<div class="ll-notice" role="alert"><strong>{escape(text)}</strong>'
+        f"<span>{escape(detail)}</span></div>"
+    )
+
+
+def photo(url: str, *, name: str) -> None:
+    """A photo, whole: page.css bounds its height where it stands."""
+    st.html(f'<figure class="ll-photo"><img src="{escape(url)}" alt="{escape(name)}"></figure>')
+
+
+def placeholder(text: str) -> None:
+    """What stands where a photo should be."""
+    st.html(f'<div class="ll-placeholder">{escape(text)}</div>')
+
+
+def _icon() -> Image.Image:
+    """The mark at 64 x 64 pixels, smoothed."""
+    scale = 8
+    large = Image.new("RGBA", (32 * scale, 32 * scale))
+    draw = ImageDraw.Draw(large)
+    for box, radius, fill in (
+        ((2, 2, 21, 21), 5, PALE),
+        ((11, 11, 30, 30), 5, BLUE),
+        ((11, 11, 21, 21), 2, "white"),
+    ):
+        left, top, right, bottom = (edge * scale for edge in box)
+        draw.rounded_rectangle((left, top, right, bottom), radius=radius * scale, fill=fill)
+    return large.resize((64, 64), Image.Resampling.LANCZOS)

@@ -1,0 +1,141 @@
+"""The web server: Streamlit's pages, the pictures beside them, and who may ask for either."""
+
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import streamlit as st
+from starlette.datastructures import MutableHeaders
+from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.library import Library
+from app.ui import served
+from app.ui.pictures import picture_routes
+
+SCRIPT = Path(__file__).with_name("lookalike_pages.py")
+
+# Far above what an upload may weigh: Streamlit refuses with a mere red mark, we with a sentence.
+ACCEPTED_MEGABYTES = 200
+
+# The browser itself refuses any other host, whatever a page or a dependency may try. Streamlit
+# needs inline scripts and styles, and imports its components from blobs.
+CONTENT_SECURITY_POLICY = "; ".join(
+    (
+        "default-src 'self'",
+        "script-src 'self' 'unsafe-inline' blob:",
+        "style-src 'self' 'unsafe-inline'",
+        "img-src 'self' data: blob:",
+        "font-src 'self' data:",
+        "connect-src 'self'",
+        "worker-src 'self' blob:",
+        "object-src 'none'",
+        "base-uri 'self'",
+        "form-action 'self'",
+        "frame-ancestors 'none'",
+    )
+)
+SECURITY_HEADERS = {
+    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+
+
+def serve(library: Library, *, host: str, port: int, ready: Callable[[], None]) -> None:
+    """Serve a library to this computer until interrupted.
+
+    Args:
+        library: what is served.
+        host: a loopback address or name.
+        port: a free port.
+        ready: called once, when the server takes requests.
+
+    Raises:
+        KeyboardInterrupt: Ctrl-C, after the server has closed its connections.
+    """
+    served.provide(library)
+    # uvicorn tells of every start and connection; whoever started us was told what matters.
+    logging.getLogger("uvicorn.error").addFilter(lambda record: record.levelno >= logging.WARNING)
+
+    @asynccontextmanager
+    async def lifespan(_app: st.App) -> AsyncIterator[None]:
+        ready()
+        yield
+
+    application = st.App(
+        SCRIPT,
+        lifespan=lifespan,
+        routes=picture_routes(),
+        middleware=[
+            Middleware(_SecurityHeaders),
+            # A foreign name that resolves to this computer (DNS rebinding) gets nothing.
+            Middleware(TrustedHostMiddleware, allowed_hosts=allowed_hosts(host)),
+        ],
+    )
+    application.run(config=_config(host, port))
+
+
+def allowed_hosts(host: str) -> list[str]:
+    """The names under which a browser on this computer may ask."""
+    return sorted({host, "127.0.0.1", "localhost"})
+
+
+def _config(host: str, port: int) -> dict[str, object]:
+    """Every setting that matters: App.run() reads no environment, and would listen to the world."""
+    light, dark = "theme.light", "theme.dark"
+    return {
+        "server.address": host,
+        "server.port": port,
+        "server.headless": True,
+        "server.allowedHosts": allowed_hosts(host),
+        "server.baseUrlPath": "",
+        "server.corsAllowedOrigins": [],
+        "server.enableAgentApi": False,
+        "server.enableCORS": True,
+        "server.enableStaticServing": False,
+        "server.enableXsrfProtection": True,
+        "server.fileWatcherType": "none",
+        "server.maxUploadSize": ACCEPTED_MEGABYTES,
+        "browser.gatherUsageStats": False,
+        "browser.serverAddress": host,
+        "client.allowedOrigins": [],
+        "client.showErrorDetails": "type",
+        "client.showErrorLinks": False,
+        "client.toolbarMode": "minimal",
+        "logger.hideWelcomeMessage": True,
+        "runner.magicEnabled": False,
+        "theme.baseRadius": "10px",
+        "theme.paddingTop": "0rem",
+        "theme.paddingBottom": "4rem",
+        f"{light}.primaryColor": "#1f5fd0",
+        f"{light}.backgroundColor": "#ffffff",
+        f"{light}.secondaryBackgroundColor": "#f2f5f9",
+        f"{light}.textColor": "#17202e",
+        f"{dark}.primaryColor": "#8ab4ff",
+        f"{dark}.backgroundColor": "#10151d",
+        f"{dark}.secondaryBackgroundColor": "#1b232f",
+        f"{dark}.textColor": "#e9eef6",
+    }
+
+
+class _SecurityHeaders:
+    """Adds the security headers to every response."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in SECURITY_HEADERS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        await self._app(scope, receive, send_with_headers)

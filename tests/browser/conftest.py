@@ -1,0 +1,184 @@
+"""The real app as a process of its own, and Debian's chromium to look at it."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sysconfig
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from playwright.sync_api import Browser, Page, Playwright, expect, sync_playwright
+
+from indexer.build import BuildRequest, build
+from indexer.gallery import Gallery
+from training.progress import Silent
+
+CHROMIUM = Path("/usr/bin/chromium")
+SECONDS = 60.0  # for a slow machine; nothing waits that long on a usual one
+
+# A name that would be markup, if a page took it for such.
+MARKUP = "<img src=x onerror=alert(1)> & _it_.jpg"
+TALL, COPY, GONE = "tall.jpg", "exact copy.jpg", "gone.jpg"
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """A small gallery on the disk and where its photos are."""
+
+    photos: Path
+    folder: Path
+
+    def id_of(self, name: str) -> int:
+        gallery = Gallery.open(self.folder, device="cpu")
+        facts = (gallery.photo(photo_id) for photo_id in range(1, len(gallery) + 1))
+        return next(f.id for f in facts if name.encode() in (f.path, *f.other_paths))
+
+
+@dataclass(frozen=True)
+class Running:
+    """A running app."""
+
+    url: str
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    @property
+    def address(self) -> str:
+        return self.url.removeprefix("http://")
+
+    def interrupt(self) -> int:
+        """Press Ctrl-C; gives the exit code."""
+        self.process.send_signal(signal.SIGINT)
+        return self.process.wait(timeout=20)
+
+
+def ssl_app(*arguments: str) -> list[str]:
+    return [str(Path(sysconfig.get_path("scripts")) / "ssl-app"), *arguments]
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture(scope="session")
+def shelf(
+    tmp_path_factory: pytest.TempPathFactory,
+    make_shape_folder: Callable[..., Path],
+    draw_shape: Callable[..., Image.Image],
+    pytestconfig: pytest.Config,
+) -> Shelf:
+    """Shapes in colours, with a portrait, an exact copy, an odd name and a photo that is gone."""
+    root = tmp_path_factory.mktemp("shelf")
+    photos = make_shape_folder(root / "photos", size=(160, 120))
+    draw_shape("cross", "orchid", size=(400, 1600), seed=50).save(photos / TALL)
+    draw_shape("circle", "orchid", size=(120, 120), seed=51).save(photos / MARKUP)
+    draw_shape("square", "orchid", size=(120, 120), seed=52).save(photos / GONE)
+    shutil.copy(photos / "circle" / "circle-000.jpg", photos / COPY)
+    fixtures = pytestconfig.pluginmanager.get_plugin("fixtures_encoder")
+    encoder = fixtures.write_toy_encoder(root / "toy.onnx")
+    build(BuildRequest(photos, root / "gallery", encoder=encoder), progress=Silent())
+    (photos / GONE).unlink()
+    return Shelf(photos, root / "gallery")
+
+
+@pytest.fixture(scope="session")
+def command() -> Callable[..., list[str]]:
+    """The command line of `ssl-app` with arguments."""
+    return ssl_app
+
+
+@pytest.fixture
+def start_app(shelf: Shelf, tmp_path: Path) -> Iterator[Callable[..., Running]]:
+    """Starts an app of the test's own: `start_app()`."""
+    with _started(shelf.folder, tmp_path / "log") as running:
+        yield lambda: running
+
+
+@pytest.fixture(scope="session")
+def app(shelf: Shelf, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """The app that tests share; nothing they do in it lasts but uploads."""
+    with _started(shelf.folder, tmp_path_factory.mktemp("app") / "log") as running:
+        yield running
+
+
+@contextmanager
+def _started(folder: Path, log: Path) -> Iterator[Running]:
+    port = free_port()
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            ssl_app(str(folder), "--port", str(port), "--no-browser"),
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            cwd=log.parent,
+        )
+    running = Running(f"http://127.0.0.1:{port}", process, log)
+    try:
+        _wait_until_ready(running)
+        yield running
+    finally:
+        process.terminate()
+        try:
+            process.wait(timeout=20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _wait_until_ready(running: Running) -> None:
+    end = time.monotonic() + SECONDS
+    while time.monotonic() < end:
+        if running.process.poll() is not None:
+            pytest.fail(f"ssl-app ended at once:\n{running.log.read_text()}")
+        try:
+            with urllib.request.urlopen(f"{running.url}/_stcore/health", timeout=2) as reply:
+                if reply.status == 200:
+                    return
+        except OSError:
+            time.sleep(0.1)
+    pytest.fail(f"ssl-app did not come up in {SECONDS:.0f} s:\n{running.log.read_text()}")
+
+
+@pytest.fixture(scope="session")
+def playwright() -> Iterator[Playwright]:
+    expect.set_options(timeout=SECONDS * 1000)
+    with sync_playwright() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def chromium(playwright: Playwright) -> Iterator[Browser]:
+    """Debian's chromium; where there is none, tests skip loudly, and in CI they fail."""
+    if not CHROMIUM.exists():
+        reason = f"there is no {CHROMIUM}: install it with `apt-get install chromium`"
+        if os.environ.get("CI") == "true":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    browser = playwright.chromium.launch(
+        executable_path=CHROMIUM,
+        args=["--disable-gpu", "--no-first-run", "--disable-background-networking"],
+    )
+    yield browser
+    browser.close()
+
+
+@pytest.fixture
+def page(chromium: Browser) -> Iterator[Page]:
+    """A fresh browser window; a script error or a refused request on its pages is a failure."""
+    context = chromium.new_context(viewport={"width": 1400, "height": 900})
+    context.set_default_timeout(SECONDS * 1000)
+    opened = context.new_page()
+    errors: list[str] = []
+    opened.on("pageerror", lambda error: errors.append(str(error)))
+    yield opened
+    context.close()
+    assert not errors
