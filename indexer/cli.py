@@ -1,15 +1,9 @@
 """ssl-index: build a gallery, search it, see what it holds."""
 
 import json
-import os
-import signal
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from os import fsdecode
 from pathlib import Path
-from types import FrameType
 from typing import NoReturn
 
 import click
@@ -18,19 +12,14 @@ from rich.table import Table
 from rich.text import Text
 
 from indexer.build import BuildRequest, IndexReport, build
-from indexer.folder import quoted, shown
 from indexer.gallery import Gallery, GalleryInfo, Hit, describe, skipped_files
 from indexer.providers import DEVICES
-from indexer.sources import WEIGHTS_FILE
-from training.console import (
-    EXIT_INTERRUPTED,
-    ConsoleProgress,
-    readable,
-    run_command,
-)
+from indexer.wording import quoted, shown
+from training.console import ConsoleProgress, readable, run_command, stop_on_interrupt
 from training.errors import PhotoError
 from training.photos import SkippedFile, read_photo
 from training.progress import duration
+from training.spec import ENCODER_FILE
 
 DEFAULT_RUN = Path("run")
 DEFAULT_GALLERY = Path("gallery")
@@ -83,7 +72,7 @@ def build_command(
 ) -> None:
     """Index the folder PHOTOS: embed what is new or changed, forget what is gone."""
     request = BuildRequest(photos, gallery, encoder or _default_run(), rebuild, device)
-    with ConsoleProgress() as progress, _stoppable() as stop:
+    with ConsoleProgress() as progress, stop_on_interrupt() as stop:
         report = build(request, progress=progress, stop=stop)
     _tell(report, gallery)
     click.echo(_report_json(report) if as_json else _summary(report, gallery))
@@ -156,25 +145,7 @@ def main() -> NoReturn:
 
 
 def _default_run() -> Path | None:
-    return DEFAULT_RUN if (DEFAULT_RUN / WEIGHTS_FILE).is_file() else None
-
-
-@contextmanager
-def _stoppable() -> Iterator[Callable[[], bool]]:
-    """Ctrl-C asks for a stop; a second one leaves at once, which atomic writes make safe."""
-    asked = threading.Event()
-
-    def ask(_signal: int, _frame: FrameType | None) -> None:
-        if asked.is_set():
-            os._exit(EXIT_INTERRUPTED)
-        asked.set()
-        os.write(2, b"\nstopping; press Ctrl-C again to leave at once\n")
-
-    before = signal.signal(signal.SIGINT, ask)
-    try:
-        yield asked.is_set
-    finally:
-        signal.signal(signal.SIGINT, before)
+    return DEFAULT_RUN if (DEFAULT_RUN / ENCODER_FILE).is_file() else None
 
 
 def _search(gallery: Gallery, image: Path, k: int) -> list[Hit]:

@@ -9,6 +9,7 @@ import onnxruntime as ort
 from PIL import Image
 
 from indexer import providers
+from indexer.wording import shown
 from training.errors import EncoderError
 from training.spec import EncoderSpec
 
@@ -108,7 +109,7 @@ def read_encoder(path: Path) -> bytes:
         return path.read_bytes()
     except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
         raise EncoderError(
-            f"there is no encoder to read at {path}: {error.strerror}", hint=_HINT
+            f"there is no encoder to read at {shown(path)}: {error.strerror}", hint=_HINT
         ) from None
 
 
@@ -127,7 +128,8 @@ def _session(model: bytes, provider: str, path: Path) -> ort.InferenceSession:
     # ONNX Runtime's exceptions share no base class of their own.
     except Exception as error:
         raise EncoderError(
-            f"{path} is not an ONNX file, or is damaged: {str(error).splitlines()[0]}", hint=_HINT
+            f"{shown(path)} is not an ONNX file, or is damaged: {str(error).splitlines()[0]}",
+            hint=_HINT,
         ) from None
 
 
@@ -136,7 +138,7 @@ def _spec(session: ort.InferenceSession, path: Path) -> EncoderSpec:
     text = session.get_modelmeta().custom_metadata_map.get(SPEC_KEY)
     if text is None:
         raise EncoderError(
-            f"{path} is an ONNX file, but not an encoder of Lookalike: "
+            f"{shown(path)} is an ONNX file, but not an encoder of Lookalike: "
             f"it has no {SPEC_KEY} in its metadata",
             hint=_HINT,
         )
@@ -148,5 +150,5 @@ def _spec(session: ort.InferenceSession, path: Path) -> EncoderSpec:
     ]
     found = [(v.name, v.type, v.shape[1:]) for v in (*session.get_inputs(), *session.get_outputs())]
     if found != wanted:
-        raise EncoderError(f"{path} takes and gives {found}, expected {wanted}", hint=_HINT)
+        raise EncoderError(f"{shown(path)} takes and gives {found}, expected {wanted}", hint=_HINT)
     return spec

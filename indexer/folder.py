@@ -1,7 +1,6 @@
 """A gallery's folder: which files it holds, who may write, which encoder file is the right one."""
 
 import hashlib
-import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from filelock import FileLock, Timeout
 
 from indexer.encoder import OnnxEncoder
 from indexer.records import Published, State
-from training.console import readable
+from indexer.wording import quoted, shown
 from training.errors import GalleryError
 from training.files import mark_folder
 from training.photos import MARKER
@@ -156,13 +155,3 @@ def file_hash(path: Path) -> str:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except FileNotFoundError:
         return ""
-
-
-def shown(path: Path | str) -> str:
-    """A path for a message."""
-    return readable(str(path))
-
-
-def quoted(path: Path | str) -> str:
-    """A path for a command that a person can paste."""
-    return readable(shlex.quote(str(path)))

@@ -11,8 +11,9 @@ import numpy as np
 from indexer import vectors
 from indexer.catalogue import Catalogue
 from indexer.encoder import OnnxEncoder
-from indexer.folder import GalleryFolder, quoted, shown
+from indexer.folder import GalleryFolder
 from indexer.records import PhotoFacts, Published, State
+from indexer.wording import quoted, shown
 from training.errors import GalleryError, LookalikeError, PhotoError
 from training.photos import Photo, SkippedFile, decode, read_file
 from training.spec import EncoderSpec

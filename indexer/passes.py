@@ -12,9 +12,10 @@ from pathlib import Path
 from indexer.catalogue import Catalogue
 from indexer.centring import Centring, CentringPlan, fit_centring, with_centring, without_centring
 from indexer.encoder import OnnxEncoder, read_encoder
-from indexer.folder import GalleryFolder, file_hash, shown
+from indexer.folder import GalleryFolder, file_hash
 from indexer.records import Pending, Published
 from indexer.sources import EncoderSource, find_source
+from indexer.wording import shown
 from training.errors import EncoderError, GalleryError
 from training.files import atomic_write
 from training.progress import Progress

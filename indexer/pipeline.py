@@ -16,10 +16,10 @@ from pathlib import Path
 import numpy as np
 
 from indexer.encoder import BATCH, OnnxEncoder
-from indexer.folder import shown
 from indexer.providers import CUDA, cores
 from indexer.records import Content, KnownSkip
 from indexer.scan import Candidate
+from indexer.wording import shown
 from training.errors import CollectionError, PhotoError
 from training.photos import decode, read_file
 from training.spec import Preprocessing

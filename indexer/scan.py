@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from indexer.folder import shown
 from indexer.records import KnownPhoto, KnownSkip
+from indexer.wording import shown
 from training.errors import CollectionError
 from training.photos import FoundFile, walk
 

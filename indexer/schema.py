@@ -7,6 +7,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
+from indexer.wording import quoted, shown
 from training.errors import GalleryError, LookalikeError, StorageError
 
 # How long a connection waits for another one's write before it gives up.
@@ -89,8 +90,8 @@ def check_version(path: Path) -> None:
     with connected(path, read_only=True) as connection:
         if _version(connection, path) < len(MIGRATIONS):
             raise GalleryError(
-                f"{path} was made by an older version of Lookalike, or is not complete",
-                hint=f"`ssl-index build PHOTOS -o {path.parent}` brings it up to date",
+                f"{shown(path)} was made by an older version of Lookalike, or is not complete",
+                hint=f"`ssl-index build PHOTOS -o {quoted(path.parent)}` brings it up to date",
             )
 
 
@@ -149,8 +150,8 @@ def _version(connection: sqlite3.Connection, path: Path) -> int:
     version = int(connection.execute("PRAGMA user_version").fetchone()[0])
     if version > len(MIGRATIONS):
         raise GalleryError(
-            f"{path} was made by a newer version of Lookalike (its tables are version {version}, "
-            f"this program knows {len(MIGRATIONS)})",
+            f"{shown(path)} was made by a newer version of Lookalike "
+            f"(its tables are version {version}, this program knows {len(MIGRATIONS)})",
             hint="install the newer version, or build into another folder with -o",
         )
     return version
@@ -165,25 +166,25 @@ def _friendly(error: sqlite3.DatabaseError, path: Path) -> LookalikeError:
     code = _primary_code(error)
     if code == sqlite3.SQLITE_FULL:
         return StorageError(
-            f"cannot write {path}: the disk is full",
+            f"cannot write {shown(path)}: the disk is full",
             hint="free some space and run the same command again",
         )
     if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM):
         return StorageError(
-            f"cannot open {path} for writing: {error}",
+            f"cannot open {shown(path)} for writing: {error}",
             hint="choose a folder you may write to with -o, or change its rights",
         )
     if code == sqlite3.SQLITE_IOERR:
         return StorageError(
-            f"cannot read or write {path}: {error}",
+            f"cannot read or write {shown(path)}: {error}",
             hint="check the disk and run the same command again",
         )
     if code == sqlite3.SQLITE_BUSY:
         return GalleryError(
-            f"{path} is locked by another process",
+            f"{shown(path)} is locked by another process",
             hint="wait until it has finished and run the same command again",
         )
     return GalleryError(
-        f"{path} is damaged: {error}",
-        hint=f"move {path.parent} away and run `ssl-index build PHOTOS -o {path.parent}` again",
+        f"{shown(path)} is damaged: {error}",
+        hint=f"move the gallery away and `ssl-index build PHOTOS -o {quoted(path.parent)}`",
     )

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from indexer.encoder import OnnxEncoder
+from indexer.wording import shown
 from training.errors import EncoderError
-
-WEIGHTS_FILE = "encoder.safetensors"
+from training.spec import ENCODER_FILE
 
 
 @dataclass(frozen=True)
@@ -28,13 +28,13 @@ def find_source(path: Path) -> EncoderSource:
     if path.suffix == ".onnx":
         encoder = OnnxEncoder.open(path, device="cpu")
         return EncoderSource(path, encoder.source or encoder.fingerprint, is_onnx=True)
-    file = path / WEIGHTS_FILE if path.is_dir() else path
+    file = path / ENCODER_FILE if path.is_dir() else path
     try:
         with file.open("rb") as opened:
             digest = hashlib.file_digest(opened, "sha256").hexdigest()
     except (FileNotFoundError, PermissionError, IsADirectoryError) as error:
         raise EncoderError(
-            f"there is no encoder to read at {file}: {error.strerror}",
+            f"there is no encoder to read at {shown(file)}: {error.strerror}",
             hint="train one with `ssl-train PHOTOS`, or name its run folder with --encoder",
         ) from None
     return EncoderSource(path, digest, is_onnx=False)

@@ -12,9 +12,8 @@ from torch import Tensor
 
 from training.errors import EncoderError, RunError
 from training.files import atomic_write
-from training.spec import EncoderSpec
+from training.spec import ENCODER_FILE, EncoderSpec
 
-ENCODER_FILE = "encoder.safetensors"
 START_FILE = "start.safetensors"
 TRAINED_FILE = "trained.safetensors"
 CHECKPOINT_FILE = "checkpoint.safetensors"

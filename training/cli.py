@@ -1,20 +1,15 @@
 """ssl-train: learn an encoder from unlabelled photos."""
 
 import json
-import os
-import signal
-import threading
-from collections.abc import Callable
 from dataclasses import fields, replace
 from pathlib import Path
-from types import FrameType
 from typing import Any, NoReturn
 
 import click
 import platformdirs
 
 from training.config import DEVICES, METHODS, VIEWS, TrainConfig, parse_budget, read_config_file
-from training.console import EXIT_INTERRUPTED, ConsoleProgress, readable, run_command
+from training.console import ConsoleProgress, readable, run_command, stop_on_interrupt
 from training.engine import pretrain
 from training.errors import ConfigError
 from training.finish import RunReport
@@ -109,8 +104,8 @@ def cli(
     """
     config = _config(photos, out, budget, config_file, options)
     _refuse_ignored(resume=resume, options={**options, "budget": budget})
-    with ConsoleProgress() as progress:
-        around = Surroundings(progress, stop_on_interrupt(), cache_root())
+    with ConsoleProgress() as progress, stop_on_interrupt() as stop:
+        around = Surroundings(progress, stop, cache_root())
         report = pretrain(config, around, resume=resume)
     show(report, as_json=as_json)
 
@@ -123,23 +118,6 @@ def main() -> NoReturn:
 def cache_root() -> Path:
     """Where decoded photos are kept unless told otherwise."""
     return Path(platformdirs.user_cache_dir("lookalike", appauthor=False))
-
-
-def stop_on_interrupt() -> Callable[[], bool]:
-    """A question that is answered yes after the first Ctrl-C; the second one leaves at once.
-
-    Leaving at once is safe: every file is written beside and renamed.
-    """
-    asked = threading.Event()
-
-    def interrupt(_signal: int, _frame: FrameType | None) -> None:
-        if asked.is_set():
-            os._exit(EXIT_INTERRUPTED)
-        asked.set()
-        click.echo("\nStopping after this step; Ctrl-C again leaves at once.", err=True)
-
-    signal.signal(signal.SIGINT, interrupt)
-    return asked.is_set
 
 
 def show(report: RunReport, *, as_json: bool) -> None:

@@ -3,10 +3,13 @@
 import errno
 import logging
 import os
+import signal
 import sys
+import threading
 import time
-from collections.abc import Callable
-from types import TracebackType
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType, TracebackType
 from typing import NoReturn, Self, TextIO
 
 import click
@@ -37,6 +40,7 @@ SECONDS_BETWEEN_LOG_LINES = 10.0
 _STORAGE_ERRORS = {
     errno.ENOSPC: ("the disk is full", "free some space and run the same command again"),
     errno.EDQUOT: ("the disk quota is used up", "free some space and run the same command again"),
+    errno.EFBIG: ("a file would be too large", "choose a folder without a limit on file sizes"),
     errno.EROFS: ("the file system is read-only", "choose another output folder with -o"),
     errno.EACCES: ("permission denied", "choose a folder you may write to, or change its rights"),
     errno.EPERM: ("permission denied", "choose a folder you may write to, or change its rights"),
@@ -47,6 +51,28 @@ def run_command(command: click.Command, *, name: str) -> NoReturn:
     """Run a click command as a process: every error one line, every outcome its exit code."""
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
     sys.exit(_outcome(lambda: command.main(prog_name=name, standalone_mode=False)))
+
+
+@contextmanager
+def stop_on_interrupt() -> Iterator[Callable[[], bool]]:
+    """Ctrl-C asks for a stop; a second one leaves at once.
+
+    Gives the question that long work asks between its steps. Leaving at once is safe: files are
+    written beside and renamed, the catalogue changes in transactions.
+    """
+    asked = threading.Event()
+
+    def ask(_signal: int, _frame: FrameType | None) -> None:
+        if asked.is_set():
+            os._exit(EXIT_INTERRUPTED)
+        asked.set()
+        os.write(2, b"\nstopping after what is in flight; Ctrl-C again leaves at once\n")
+
+    before = signal.signal(signal.SIGINT, ask)
+    try:
+        yield asked.is_set
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def storage_error(error: OSError) -> StorageError | None:

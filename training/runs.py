@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from training.checkpoint import CHECKPOINT_FILE, ENCODER_FILE, START_FILE, TRAINED_FILE
+from training.checkpoint import CHECKPOINT_FILE, START_FILE, TRAINED_FILE
 from training.config import TrainConfig, config_from_json
 from training.errors import RunError
 from training.files import atomic_write, mark_folder
 from training.photos import SkippedFile
+from training.spec import ENCODER_FILE
 
 CONFIG_FILE = "config.json"
 PLAN_FILE = "plan.json"

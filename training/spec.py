@@ -15,6 +15,9 @@ from training.errors import EncoderError
 
 SPEC_VERSION = 1
 
+# The weights that a run exports, in its folder.
+ENCODER_FILE = "encoder.safetensors"
+
 # The statistics that torchvision's ImageNet weights were trained with.
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)

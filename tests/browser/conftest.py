@@ -11,11 +11,12 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, Page, Playwright, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, Playwright, expect, sync_playwright
 
 from indexer.build import BuildRequest, build
 from indexer.gallery import Gallery
@@ -37,9 +38,13 @@ class Shelf:
     folder: Path
 
     def id_of(self, name: str) -> int:
+        return self._ids[name.encode()]
+
+    @cached_property
+    def _ids(self) -> dict[bytes, int]:
         gallery = Gallery.open(self.folder, device="cpu")
-        facts = (gallery.photo(photo_id) for photo_id in range(1, len(gallery) + 1))
-        return next(f.id for f in facts if name.encode() in (f.path, *f.other_paths))
+        facts = [gallery.photo(photo_id) for photo_id in range(1, len(gallery) + 1)]
+        return {path: f.id for f in facts for path in (f.path, *f.other_paths)}
 
 
 @dataclass(frozen=True)
@@ -58,6 +63,46 @@ class Running:
         """Press Ctrl-C; gives the exit code."""
         self.process.send_signal(signal.SIGINT)
         return self.process.wait(timeout=20)
+
+
+class Parts:
+    """Where things are on the Search page."""
+
+    @staticmethod
+    def samples(page: Page) -> Locator:
+        """The photos of the start page, once their pictures are there."""
+        expect(page.locator(".st-key-start .tile.loaded").first).to_be_visible()
+        return page.locator(".st-key-start .tile")
+
+    @staticmethod
+    def hits(page: Page) -> Locator:
+        """The photos found, once their pictures are there."""
+        expect(page.locator(".st-key-found .tile.loaded").first).to_be_visible()
+        return page.locator(".st-key-found .tile")
+
+    @staticmethod
+    def ids(tiles: Locator) -> list[str | None]:
+        return [tile.get_attribute("data-id") for tile in tiles.all()]
+
+    @staticmethod
+    def upload(page: Page, path: Path) -> None:
+        page.locator("input[type=file]").set_input_files(path)
+
+    @staticmethod
+    def results(page: Page) -> Locator:
+        return page.get_by_role("heading", name="Most similar photos")
+
+    @staticmethod
+    def dialog(page: Page) -> Locator:
+        return page.get_by_role("dialog")
+
+    @classmethod
+    def open_photo(cls, page: Page, app: Running, shelf: Shelf, name: str) -> None:
+        """Search with some photo and open the hit called `name`."""
+        page.goto(f"{app.url}/?q={shelf.id_of('cross/cross-000.jpg')}&k=500")
+        cls.hits(page)
+        page.locator(f'.tile[data-id="{shelf.id_of(name)}"] .open').click()
+        expect(cls.dialog(page)).to_be_visible()
 
 
 def ssl_app(*arguments: str) -> list[str]:
@@ -89,6 +134,12 @@ def shelf(
     build(BuildRequest(photos, root / "gallery", encoder=encoder), progress=Silent())
     (photos / GONE).unlink()
     return Shelf(photos, root / "gallery")
+
+
+@pytest.fixture(scope="session")
+def parts() -> type[Parts]:
+    """Where things are on the Search page."""
+    return Parts
 
 
 @pytest.fixture(scope="session")

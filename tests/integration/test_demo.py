@@ -35,15 +35,16 @@ def refusal(*arguments: str) -> LookalikeError:
 def test_the_demo_learns_to_tell_digits_apart_that_pixels_and_the_untrained_network_do_not(
     tmp_path: Path,
 ) -> None:
-    first = demo("--no-app", cwd=tmp_path)
-    again = demo("--no-app", cwd=tmp_path)
+    first = demo("--no-app", "--offline", cwd=tmp_path)
+    again = demo("--no-app", "--offline", cwd=tmp_path)
 
     work = tmp_path / DEFAULT_FOLDER
     figures = json.loads((work / "figures.json").read_text())
     assert first.returncode == again.returncode == 0
     assert figures["photos"] == 1797
-    assert figures["trained"] > figures["raw_pixels"] + 0.05
-    assert figures["trained"] > figures["untrained"] + 0.05
+    # Measured: .90 against .40 and .54.
+    assert figures["trained"] > figures["raw_pixels"] + 0.2
+    assert figures["trained"] > figures["untrained"] + 0.2
     with Image.open(work / "neighbours.png") as sheet:
         assert sheet.width > 900
     for command in ("$ ssl-train ", "$ ssl-index build ", "$ ssl-app "):

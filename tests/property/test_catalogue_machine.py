@@ -170,5 +170,5 @@ class GalleryMachine(RuleBasedStateMachine):
 def test_any_order_of_changes_and_builds_adds_up(toy_encoder: Path) -> None:
     GalleryMachine.encoder = toy_encoder
     run_state_machine_as_test(
-        GalleryMachine, settings=settings(max_examples=15, stateful_step_count=16, deadline=None)
+        GalleryMachine, settings=settings(max_examples=10, stateful_step_count=16, deadline=None)
     )

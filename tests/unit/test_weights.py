@@ -1,6 +1,7 @@
 """Starting weights, from files made on the spot: no test reaches the network."""
 
 import hashlib
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -170,3 +171,18 @@ def test_a_changed_stem_alone_may_be_missing_from_a_file(tmp_path: Path) -> None
     load_start(small, "resnet18", str(file), offline=True, progress=Silent())
 
     assert torch.equal(small.network.layer1[0].conv1.weight, usual.network.layer1[0].conv1.weight)
+
+
+@pytest.mark.usefixtures("hub")
+@pytest.mark.skipif(
+    find_spec(weights.OFFLINE_PACKAGE) is None,
+    reason="the package with ImageNet's weights is not installed; tests/run.sh does it",
+)
+def test_the_offline_package_holds_the_known_weights() -> None:
+    backbone = build_backbone("mobilenet_v2")
+
+    start = load_start(backbone, "mobilenet_v2", "imagenet", offline=True, progress=Silent())
+
+    assert start.kind == "imagenet"
+    first = backbone.network.features[0][0].weight
+    assert float(first.detach().abs().mean()) == pytest.approx(0.1535, abs=0.05)
