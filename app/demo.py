@@ -181,7 +181,7 @@ def _training_options(*, digits: bool, budget: str | None, offline: bool) -> lis
 
 
 def _train(work: Work, options: list[str]) -> None:
-    _say("\n1. Learn an encoder from the photos. It never sees a label.")
+    _say("\n1. Learn an encoder from the photos, without their labels.")
     command = ["ssl-train", str(work.photos), "-o", str(work.run)]
     if (work.run / REPORT_FILE).is_file():
         _show_command([*command, *options])
@@ -201,20 +201,22 @@ def _index(work: Work) -> None:
 
 def _judge(work: Work) -> None:
     """Say how good search is, and draw the sheet."""
-    _say("\nWhat was found:")
     photos = read_gallery(work.gallery)
     if photos.labels is None:
-        _say(f"   {_read_json(work.run / REPORT_FILE)['verdict']}")
+        found = f"   {_read_json(work.run / REPORT_FILE)['verdict']}"
     else:
-        _tell(_figures(work, photos, photos.labels))
+        found = _in_words(_figures(work, photos, photos.labels))
     picture = BytesIO()
     draw_sheet(photos).save(picture, "PNG")
     atomic_write(work.sheet, picture.getvalue())
-    _say(f"   Some photos with their nearest neighbours: {readable(str(work.sheet))}")
+    _say(
+        f"\nWhat was found:\n{found}\n"
+        f"   Some photos with their nearest neighbours: {readable(str(work.sheet))}"
+    )
 
 
 def _figures(work: Work, photos: Indexed, labels: np.ndarray) -> Figures:
-    _say("   For comparison, the same photos through the network as it was before training:")
+    _say("\n   For comparison, the same photos through the network as it was before training:")
     place = ["--encoder", str(work.run / START_FILE), "-o", str(work.untrained)]
     _run(["ssl-index", "build", str(work.photos), *place])
     before = read_gallery(work.untrained)
@@ -231,9 +233,9 @@ def _figures(work: Work, photos: Indexed, labels: np.ndarray) -> Figures:
     return figures
 
 
-def _tell(figures: Figures) -> None:
-    _say(
-        "   Is a photo of the same class as its 20 nearest neighbours say (k-NN, leave-one-out,\n"
+def _in_words(figures: Figures) -> str:
+    return (
+        "   Is a photo of the class that its 20 nearest neighbours say (k-NN, leave-one-out,\n"
         f"   {figures.photos:,} photos, the folders are the classes)?\n"
         f"      raw pixels             {figures.raw_pixels:6.1%}\n"
         f"      untrained network      {figures.untrained:6.1%}   ({figures.start})\n"

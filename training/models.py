@@ -91,9 +91,16 @@ def restore_backbone(spec: EncoderSpec, tensors: dict[str, Tensor]) -> Backbone:
     backbone = build_backbone(spec.backbone, small_stem=spec.small_stem)
     try:
         backbone.network.load_state_dict(tensors)
-    except RuntimeError as error:
+    except RuntimeError:
+        own = backbone.network.state_dict()
+        unfit = sorted(
+            name
+            for name, value in own.items()
+            if name not in tensors or tensors[name].shape != value.shape
+        )
         raise EncoderError(
-            f"the weights do not fit a {spec.backbone}: {str(error).splitlines()[-1].strip()}",
+            f"the weights do not fit a {spec.backbone}: {len(unfit)} of {len(own)} tensors are "
+            f"missing or have another shape{', the first is ' + unfit[0] if unfit else ''}",
             hint="train the encoder again",
         ) from None
     return backbone.eval()

@@ -205,19 +205,19 @@ def fit_to_machine(
 
 
 def _fit_size_to_budget(plan: Plan, config: TrainConfig, found: Survey) -> Plan:
-    size = plan.network.image_size
-    if size < SMALL_IMAGE:
+    now = plan.network
+    if now.image_size < SMALL_IMAGE:
         return plan
-    for candidate in sorted(CPU_SIZES, reverse=True):
-        seconds = plan.seconds_per_step * (candidate / size) ** 2
-        epochs = (plan.budget_seconds or 0) / seconds * plan.batch_size / max(found.files, 1)
-        fits = epochs >= EPOCHS_BUDGET_AIM
-        if candidate <= max(found.typical_side, SMALL_IMAGE) and (
-            fits or candidate == CPU_SIZES[0]
-        ):
-            reason = f"{candidate} px: the budget gives about {epochs:.0f} epochs of it"
-            chosen = replace(plan, seconds_per_step=seconds, reasons=(*plan.reasons, reason))
-            return _sized(chosen, config, found, candidate)
+    largest = max(found.typical_side, CPU_SIZES[0])
+    for size in sorted((size for size in CPU_SIZES if size <= largest), reverse=True):
+        area = (size / now.image_size) ** 2
+        network = replace(now, image_size=size, gflops=now.gflops * area)
+        fitted = choose(config, found, network, plan.start)
+        seconds = plan.seconds_per_step * area * fitted.batch_size / plan.batch_size
+        epochs = (plan.budget_seconds or 0) / seconds * fitted.batch_size / max(found.files, 1)
+        if epochs >= EPOCHS_BUDGET_AIM or size == CPU_SIZES[0]:
+            reason = f"{size} px: the budget gives about {epochs:.0f} epochs of it"
+            return replace(fitted, seconds_per_step=seconds, reasons=(*plan.reasons, reason))
     return plan
 
 

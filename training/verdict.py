@@ -46,12 +46,10 @@ def choose_export(candidates: list[Candidate], plan: Plan, epochs: float) -> tup
     choice is the one that measured best elsewhere.
     """
     named = {candidate.name: candidate for candidate in candidates}
+    if all(candidate.search is not None for candidate in candidates):
+        return max(candidates, key=_score), "the classes of the folders judged it best"
     if INTERPOLATED not in named:
-        return named[TRAINED], "the run started from nothing worth keeping"
-    judged = [candidate for candidate in candidates if candidate.search is not None]
-    if len(judged) == len(candidates):
-        best = max(judged, key=_score)
-        return best, "the folders' classes judged it best"
+        return named[TRAINED], f"the run started from {plan.start} weights, without interpolation"
     if epochs < EPOCHS_WORTH_EXPORTING:
         why = f"{epochs:.0f} epochs from ImageNet weights make search worse before it gets better"
         return named[START], why + f"; {EPOCHS_WORTH_EXPORTING} or more are worth exporting"

@@ -100,7 +100,7 @@ def test_a_budget_buys_the_largest_size_that_leaves_enough_epochs(budget: float,
 
     assert plan.network.image_size == size
     assert any(f"{size} px" in reason for reason in plan.reasons)
-    assert plan.steps(PHOTOS.files) == pytest.approx(budget / (2.0 * (size / 96) ** 2), rel=0.01)
+    assert plan.seconds_per_step == pytest.approx(2.0 * (size / 96) ** 2)
 
 
 def test_a_size_that_was_asked_for_stays_under_any_budget() -> None:
