@@ -1,13 +1,7 @@
 """`ssl-demo`: the tutorial. Prints and runs the three commands, and says how good search is."""
 
 import json
-import shlex
-import signal
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from io import BytesIO
 from pathlib import Path
@@ -16,6 +10,7 @@ from typing import Any
 import click
 import numpy as np
 
+from app.commands import run, say, show
 from app.digits import draw_digits
 from app.neighbours import Indexed, draw_sheet, raw_pixels, read_gallery
 from training.console import readable, run_command
@@ -42,9 +37,6 @@ DIGITS_OPTIONS = (
     *("--image-size", "64", "--embed-size", "64", "--batch-size", "64", "--lr", "5e-4"),
 )
 DIGITS_LENGTH = ("--epochs", "8")
-
-# The command that a person types, and what runs it here whatever is on the PATH.
-_MODULES = {"ssl-train": "training.cli", "ssl-index": "indexer.cli", "ssl-app": "app.launch"}
 
 
 @dataclass(frozen=True)
@@ -126,8 +118,8 @@ def cli(
     _train(work, options)
     _index(work)
     _judge(work)
-    _say(f"\nReady after {duration(time.monotonic() - started)}.")
-    _open_app(work, port, run=not no_app)
+    say(f"\nReady after {duration(time.monotonic() - started)}.")
+    _open_app(work, port, wanted=not no_app)
 
 
 def main() -> None:
@@ -151,7 +143,7 @@ def _prepare(photos: Path | None, out: Path) -> Work:
     _refuse_other_photos(work)
     if photos is None:
         count = draw_digits(work.photos)
-        _say(
+        say(
             f"The photos: {count:,} handwritten digits of scikit-learn, each drawn at a random "
             "size, place\nand tilt, in a random ink on a random paper. "
             f"They are in {readable(str(work.photos))}, a folder a digit."
@@ -181,22 +173,22 @@ def _training_options(*, digits: bool, budget: str | None, offline: bool) -> lis
 
 
 def _train(work: Work, options: list[str]) -> None:
-    _say("\n1. Learn an encoder from the photos, without their labels.")
+    say("\n1. Learn an encoder from the photos, without their labels.")
     command = ["ssl-train", str(work.photos), "-o", str(work.run)]
     if (work.run / REPORT_FILE).is_file():
-        _show_command([*command, *options])
-        _say(f"   Done before: {readable(str(work.run))} is reused (remove it to train again).")
+        show([*command, *options])
+        say(f"   Done before: {readable(str(work.run))} is reused (remove it to train again).")
     elif (work.run / CONFIG_FILE).is_file():
-        _say("   An earlier run was interrupted: it goes on.")
-        _run([*command, "--resume"])
+        say("   An earlier run was interrupted: it goes on.")
+        run([*command, "--resume"])
     else:
-        _run([*command, *options])
+        run([*command, *options])
 
 
 def _index(work: Work) -> None:
-    _say("\n2. Put every photo through the encoder and build the gallery.")
+    say("\n2. Put every photo through the encoder and build the gallery.")
     place = ["--encoder", str(work.run), "-o", str(work.gallery)]
-    _run(["ssl-index", "build", str(work.photos), *place])
+    run(["ssl-index", "build", str(work.photos), *place])
 
 
 def _judge(work: Work) -> None:
@@ -209,16 +201,16 @@ def _judge(work: Work) -> None:
     picture = BytesIO()
     draw_sheet(photos).save(picture, "PNG")
     atomic_write(work.sheet, picture.getvalue())
-    _say(
+    say(
         f"\nWhat was found:\n{found}\n"
         f"   Some photos with their nearest neighbours: {readable(str(work.sheet))}"
     )
 
 
 def _figures(work: Work, photos: Indexed, labels: np.ndarray) -> Figures:
-    _say("\n   For comparison, the same photos through the network as it was before training:")
+    say("\n   For comparison, the same photos through the network as it was before training:")
     place = ["--encoder", str(work.run / START_FILE), "-o", str(work.untrained)]
-    _run(["ssl-index", "build", str(work.photos), *place])
+    run(["ssl-index", "build", str(work.photos), *place])
     before = read_gallery(work.untrained)
     if before.paths != photos.paths or before.labels is None:
         raise CollectionError("the photos changed in the middle", hint="run the same command again")
@@ -243,48 +235,14 @@ def _in_words(figures: Figures) -> str:
     )
 
 
-def _open_app(work: Work, port: int | None, *, run: bool) -> None:
-    _say("\n3. Search in the browser, on this computer only." + (" Ctrl-C ends it." if run else ""))
+def _open_app(work: Work, port: int | None, *, wanted: bool) -> None:
+    ending = " Ctrl-C ends it." if wanted else ""
+    say(f"\n3. Search in the browser, on this computer only.{ending}")
     command = ["ssl-app", str(work.gallery), *(["--port", str(port)] if port else [])]
-    if run:
-        _run(command)
+    if wanted:
+        run(command)
     else:
-        _show_command(command)
-
-
-def _run(command: list[str]) -> None:
-    """Show a command as a person would type it, and run it to its end.
-
-    Raises:
-        click.exceptions.Exit: it failed or was interrupted, and has said so itself.
-    """
-    _show_command(command)
-    name, *arguments = command
-    # -P: the folder the demo is started in must not lend its own `app` or `training`.
-    code = f"from {_MODULES[name]} import main; main()"
-    with _left_to_the_command():
-        ended = subprocess.run([sys.executable, "-P", "-c", code, *arguments], check=False)
-    if ended.returncode != 0:
-        raise click.exceptions.Exit(ended.returncode)
-
-
-@contextmanager
-def _left_to_the_command() -> Iterator[None]:
-    """Ctrl-C reaches the command too, which knows what to do with it; here it is passed over."""
-    before = signal.signal(signal.SIGINT, lambda _signal, _frame: None)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-def _show_command(command: list[str]) -> None:
-    _say(f"   $ {readable(shlex.join(command))}")
-
-
-def _say(text: str) -> None:
-    click.echo(text)
-    sys.stdout.flush()  # before a command writes its own
+        show(command)
 
 
 def _read_json(path: Path) -> dict[str, Any]:

@@ -105,7 +105,7 @@ class _Filling:
         self.photos = photos
         self.cache = cache
         self.size = size
-        self.number, self.known = _read_index(cache / INDEX_FILE, size)
+        self.number, self.known, self.true_bytes = _read_index(cache / INDEX_FILE, size)
         self.row_bytes = size * size * 3
 
     @property
@@ -149,9 +149,7 @@ class _Filling:
             header = {"version": CACHE_VERSION, "size": self.size, "number": self.number}
             atomic_write(index, json.dumps(header).encode() + b"\n")
             return
-        text = index.read_bytes()
-        if not text.endswith(b"\n"):
-            os.truncate(index, text.rfind(b"\n") + 1)
+        os.truncate(index, self.true_bytes)
 
     def _decode_all(
         self, missing: list[FoundFile], progress: Progress, stop: Callable[[], bool]
@@ -212,32 +210,43 @@ class _Filling:
         )
 
 
-def _read_index(index: Path, size: int) -> tuple[int, dict[str, _Entry]]:
-    """The number of the pixel file and the entries by path; nothing where it does not fit.
+def _read_index(index: Path, size: int) -> tuple[int, dict[str, _Entry], int]:
+    """The number of the pixel file, the entries by path, and how many bytes of it are true.
 
-    A cache whose dead rows (changed or vanished photos) outnumber the living starts anew.
+    Nothing where it does not fit. What follows a damaged line is not believed. A cache whose
+    dead rows (changed or vanished photos) outnumber the living starts anew.
     """
     try:
-        header, *lines = index.read_text(encoding="utf-8").splitlines()
+        header, *lines = index.read_bytes().splitlines(keepends=True)
         facts = json.loads(header)
         number = int(facts["number"])
         if (facts["version"], facts["size"]) != (CACHE_VERSION, size):
-            return number + 1, {}
+            return number + 1, {}, 0
     except (OSError, ValueError, KeyError, TypeError):
-        return 0, {}
+        return 0, {}, 0
     entries: dict[str, _Entry] = {}
-    rows = 0
+    true_bytes, rows = len(header), 0
     for line in lines:
-        try:
-            entry = _Entry(**json.loads(line))
-        except (ValueError, TypeError):
-            break  # the line a crash cut short
+        entry = _read_line(line)
+        if entry is None:
+            break
         entries[entry.path] = entry
+        true_bytes += len(line)
         rows += entry.row >= 0
     pixels = index.parent / f"pixels-{number}.u8"
     complete = pixels.is_file() and pixels.stat().st_size >= rows * size * size * 3
     living = sum(entry.row >= 0 for entry in entries.values())
-    return (number, entries) if complete and rows <= 2 * living else (number + 1, {})
+    if complete and rows <= 2 * living:
+        return number, entries, true_bytes
+    return number + 1, {}, 0
+
+
+def _read_line(line: bytes) -> _Entry | None:
+    """One line of the index; None for one that a crash cut short or that is damaged."""
+    try:
+        return _Entry(**json.loads(line)) if line.endswith(b"\n") else None
+    except (ValueError, TypeError):
+        return None
 
 
 def _in_threads(work: Callable[[Item], Result], items: list[Item]) -> Iterator[tuple[Item, Result]]:

@@ -29,6 +29,11 @@ from rich.text import Text
 from training.errors import Interrupted, LookalikeError, StorageError
 from training.progress import duration
 
+# OpenMP's threads would spin while they wait for each other, which makes every step several times
+# slower as soon as anything else runs beside it. Read once, when torch is loaded: no command
+# imports it before this module.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 EXIT_DONE = 0
 EXIT_ERROR = 1
 EXIT_USAGE = 2

@@ -58,6 +58,7 @@ class _Session:
         )
         self.monitor = Monitor(ready.config.photos, ready.photos, held_out, settings)
         self.facts: dict[str, str] = {}
+        self.loss: Tensor | None = None  # of the last step, still on the device
 
     def run(self) -> RunReport:
         """Train to the end."""
@@ -85,12 +86,12 @@ class _Session:
         for line in self.ready.plan.lines(len(self.batches), len(self.monitor)):
             self.progress.say(line)
         budget, batch = self.ready.plan.budget_seconds, self.ready.plan.batch_size
+        # What is left, so that the rate shown is this sitting's.
         if budget is not None:
-            self.progress.start("training", total=budget, unit="s")
-            self.progress.advance(self.clock.seconds())
+            self.progress.start("training", total=budget - self.clock.seconds(), unit="s")
         else:
-            self.progress.start("training", total=self.clock.steps * batch, unit="photos")
-            self.progress.advance(self.trainer.step * batch)
+            left = (self.clock.steps - self.trainer.step) * batch
+            self.progress.start("training", total=left, unit="photos")
 
     def _train(self, log: MetricsLog) -> None:
         trainer, clock = self.trainer, self.clock
@@ -98,7 +99,10 @@ class _Session:
         saved = logged = time.monotonic()
         while (progress := clock.progress(trainer.step)) < 1.0:
             before = clock.seconds()
-            loss = trainer.train_step(*self.batches.at(trainer.step), progress)
+            # The middle of the step: the first one learns too, and the last not quite nothing.
+            loss = self.loss = trainer.train_step(
+                *self.batches.at(trainer.step), clock.progress(trainer.step + 0.5)
+            )
             if trainer.step % STEPS_PER_LOG == 0:
                 self._log_step(log, loss, progress, time.monotonic() - logged)
                 logged = time.monotonic()
@@ -134,6 +138,8 @@ class _Session:
         self.progress.advance(seconds if by_time else self.ready.plan.batch_size, **self.facts)
 
     def _save(self) -> None:
+        if self.loss is not None:  # never keep weights that are lost
+            check_finite(float(self.loss), self.trainer.step, self.ready.plan.lr)
         save_checkpoint(self.ready.run.checkpoint, self.trainer.checkpoint(self.clock.seconds()))
 
     def _interrupt(self) -> None:

@@ -10,7 +10,7 @@ from torch import Tensor
 from training.checkpoint import load_encoder, save_encoder
 from training.errors import Interrupted
 from training.models import restore_backbone, to_device
-from training.monitor import Monitor, Quality, judge
+from training.monitor import Judge, Monitor, Quality
 from training.plan import Plan
 from training.prepare import Prepared, resume_hint
 from training.report import write_curves
@@ -80,13 +80,14 @@ def finish(
     ]
     if plan.start == "imagenet" or 0 < plan.interpolate < 1:
         candidates.append(Candidate(INTERPOLATED, interpolated(start, trained, plan.interpolate)))
+    judge = Judge(ready.config.photos, ready.photos, ready.spec.preprocessing)
     judged: list[Candidate] = []
     for candidate in candidates:
         if stop():
             raise Interrupted("stopped after training", hint=resume_hint(ready.config))
-        judged.append(_judged(candidate, ready, monitor))
+        judged.append(_judged(candidate, ready, monitor, judge))
     epochs = ending.steps * plan.batch_size / max(1, len(ready.photos) - len(monitor))
-    chosen, why = choose_export(judged, plan, epochs)
+    chosen, why = choose_export(judged, plan, epochs, asked=ready.config.interpolate is not None)
     origin = _origin(plan, ready.spec.origin, epochs)
     save_encoder(run.trained, replace(ready.spec, origin=f"{origin}, as trained"), trained)
     named = {START: ready.spec.origin, TRAINED: origin}
@@ -147,13 +148,15 @@ def read_report(run: RunFolder) -> RunReport:
     return RunReport(**run.read_json(REPORT_FILE))
 
 
-def _judged(candidate: Candidate, ready: Prepared, monitor: Monitor) -> Candidate:
+def _judged(candidate: Candidate, ready: Prepared, monitor: Monitor, judge: Judge) -> Candidate:
     backbone = restore_backbone(ready.spec, candidate.tensors)
     device = torch.device(ready.plan.network.device)
     to_device(backbone, device)
-    quality = candidate.quality or monitor.measure(backbone)
-    search = judge(backbone, ready.config.photos, ready.photos, ready.spec.preprocessing, device)
-    return replace(candidate, quality=quality, search=search)
+    return replace(
+        candidate,
+        quality=candidate.quality or monitor.measure(backbone),
+        search=judge.judge(backbone, device),
+    )
 
 
 def _tensors(ready: Prepared) -> dict[str, Tensor]:

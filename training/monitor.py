@@ -26,10 +26,10 @@ from training.photos import read_photo
 from training.randomness import HELD_OUT, MONITOR, generator_for
 from training.spec import Preprocessing
 
-# Held out: one photo in twenty, at least 8 and at most 512 (they are held in memory).
+# Held out: one photo in twenty, at least 8 and at most 256 (they are held in memory, with views).
 HELD_OUT_SHARE = 0.05
 HELD_OUT_MIN = 8
-HELD_OUT_MAX = 512
+HELD_OUT_MAX = 256
 
 # At the end, where folders are classes, this many photos decide between start and trained.
 JUDGED_MAX = 1500
@@ -166,23 +166,26 @@ class Monitor:
         return torch.cat(found).numpy()
 
 
-def judge(
-    backbone: Backbone,
-    root: Path,
-    photos: PhotoSet,
-    preprocessing: Preprocessing,
-    device: torch.device,
-) -> SearchQuality | None:
-    """Search quality by class folders on a fixed sample of all photos; None without classes."""
-    labels = folder_labels(photos.paths)
-    if labels is None:
-        return None
-    chosen = np.arange(len(photos))
-    if len(chosen) > JUDGED_MAX:
-        chosen = np.sort(np.random.default_rng(0).permutation(chosen)[:JUDGED_MAX])
-    pixels, kept = prepare_photos(root, tuple(photos.paths[i] for i in chosen), preprocessing)
-    embeddings = embed(backbone, pixels, preprocessing, device)
-    return search_quality(centred(embeddings), labels[chosen[kept]])
+class Judge:
+    """Search quality by class folders, on a fixed sample of all photos."""
+
+    def __init__(self, root: Path, photos: PhotoSet, preprocessing: Preprocessing) -> None:
+        self._preprocessing = preprocessing
+        self._labels = np.zeros(0, np.int64)
+        labels = folder_labels(photos.paths)
+        if labels is not None:
+            stream = np.random.default_rng(0)
+            chosen = np.sort(stream.permutation(len(photos))[:JUDGED_MAX])
+            paths = tuple(photos.paths[i] for i in chosen)
+            self._pixels, kept = prepare_photos(root, paths, preprocessing)
+            self._labels = labels[chosen[kept]]
+
+    def judge(self, backbone: Backbone, device: torch.device) -> SearchQuality | None:
+        """The figures of a backbone; None where the folders are no classes."""
+        if len(self._labels) < 2:
+            return None
+        embeddings = embed(backbone, self._pixels, self._preprocessing, device)
+        return search_quality(centred(embeddings), self._labels)
 
 
 def _fixed_views(

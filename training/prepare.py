@@ -11,9 +11,10 @@ import torch
 from training.cache import PhotoSet, open_photos
 from training.checkpoint import load_encoder, save_encoder
 from training.config import TrainConfig
-from training.errors import CollectionError, Interrupted, LookalikeError, RunError
+from training.errors import CollectionError, ConfigError, Interrupted, LookalikeError, RunError
 from training.files import atomic_write
 from training.models import Backbone, build_backbone, forward_gflops, restore_backbone
+from training.monitor import split_held_out
 from training.plan import (
     TRAINING_MIN,
     Plan,
@@ -67,6 +68,7 @@ def prepare(config: TrainConfig, around: Surroundings, *, resume: bool) -> Prepa
     try:
         plan, spec, backbone = _planned(run, config, around)
         photos = _decoded(run, config, plan, around)
+        plan = _with_fitting_batch(run, config, plan, len(photos))
     except Interrupted as stopped:
         raise Interrupted(stopped.message, hint=resume_hint(config)) from None
     except (LookalikeError, OSError):
@@ -148,6 +150,21 @@ def _decoded(run: RunFolder, config: TrainConfig, plan: Plan, around: Surroundin
         )
     _same_collection(run, photos)
     return photos
+
+
+def _with_fitting_batch(run: RunFolder, config: TrainConfig, plan: Plan, photos: int) -> Plan:
+    """No photo twice in a batch: cut an automatic one to the photos, refuse one that was asked."""
+    count = len(split_held_out(photos, plan.seed)[0]) if photos >= TRAINING_MIN else photos
+    if plan.batch_size <= count or photos < TRAINING_MIN:
+        return plan
+    if config.batch_size is not None:
+        raise ConfigError(
+            f"--batch-size {config.batch_size} is more than the {count} photos to learn from",
+            hint=f"use at most --batch-size {count}",
+        )
+    plan = replace(plan, batch_size=1 << count.bit_length() - 1)
+    atomic_write(run.plan, plan.to_json().encode())
+    return plan
 
 
 def _same_collection(run: RunFolder, photos: PhotoSet) -> None:

@@ -95,7 +95,7 @@ class Clock:
         """Seconds spent on this run until now, earlier sessions included."""
         return self.elapsed + time.monotonic() - self.started
 
-    def progress(self, step: int) -> float:
+    def progress(self, step: float) -> float:
         """Share of the run that is over when `step` steps are done."""
         if self.budget_seconds is not None:
             return min(1.0, self.seconds() / self.budget_seconds)

@@ -38,14 +38,18 @@ def interpolated(
     return mixed
 
 
-def choose_export(candidates: list[Candidate], plan: Plan, epochs: float) -> tuple[Candidate, str]:
-    """The weights to export, and why.
+def choose_export(
+    candidates: list[Candidate], plan: Plan, epochs: float, *, asked: bool
+) -> tuple[Candidate, str]:
+    """The weights to export, and why; `asked` says that --interpolate was given.
 
     Class folders decide where there are any. Without them nothing that was measured can: the
     loss and the rank of the embeddings improved in runs that lost class structure. Then the
     choice is the one that measured best elsewhere.
     """
     named = {candidate.name: candidate for candidate in candidates}
+    if asked and INTERPOLATED in named:
+        return named[INTERPOLATED], f"--interpolate {plan.interpolate:g}"
     if all(candidate.search is not None for candidate in candidates):
         return max(candidates, key=_score), "the classes of the folders judged it best"
     if INTERPOLATED not in named:

@@ -5,8 +5,8 @@
 Photos are decoded beforehand, for all alike, to what the pixel cache holds. Ours runs in one
 process with the threads given; torchvision's pipelines, on PIL images and on uint8 tensors, in one
 process with the same threads and in a DataLoader with as many workers. Contenders take turns; each
-row is the median of all rounds with the slowest and the fastest. Run it on a quiet machine: threads
-that wait for each other suffer more than processes.
+row is the median of all rounds with the slowest and the fastest. Where other programs run, set
+OMP_WAIT_POLICY=passive: threads that spin while they wait for each other lose most of their time.
 """
 
 import argparse
@@ -159,7 +159,8 @@ def report(size: int, side: int, speeds: dict[str, list[float]]) -> None:
     for name, values in speeds.items():
         middle = statistics.median(values)
         spread = f"{min(values):,.0f} to {max(values):,.0f}"
-        print(f"  {name:26} {middle:9,.0f}  ({spread})  ours is {ours / middle:.1f} times as fast")
+        ratio = "" if middle == ours else f"  ours is {ours / middle:.1f} times as fast"
+        print(f"  {name:26} {middle:9,.0f}  ({spread}){ratio}")
 
 
 if __name__ == "__main__":

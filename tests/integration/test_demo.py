@@ -1,8 +1,11 @@
 """`ssl-demo` from end to end, as a person or a script runs it."""
 
 import json
+import os
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,11 +16,13 @@ from PIL import Image
 from app.demo import DEFAULT_FOLDER, cli
 from training.errors import CollectionError, LookalikeError
 
+COMMAND = (sys.executable, "-P", "-c", "from app.demo import main; main()")
+
 
 def demo(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     """Run `ssl-demo` as a process; its output is the test's own when it fails."""
     ended = subprocess.run(
-        [sys.executable, "-P", "-c", "from app.demo import main; main()", *arguments],
+        [*COMMAND, *arguments],
         capture_output=True, text=True, check=False, cwd=cwd,
     )  # fmt: skip
     print(ended.stdout, ended.stderr)
@@ -113,6 +118,36 @@ def test_a_command_that_fails_ends_the_demo_with_its_exit_code(tmp_path: Path) -
     assert ended.returncode == 1
     assert ended.stderr.count("error: ") == 1
     assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_stopped_demo_stops_its_command_and_goes_on_where_it_was(
+    tmp_path: Path, make_shape_folder: Callable[..., Path], number: signal.Signals
+) -> None:
+    make_shape_folder(tmp_path / "photos", per_class=15)
+    arguments = ("photos", "--no-app", "--offline", "--budget", "2s")
+    told = tmp_path / "told.txt"
+    with told.open("w") as file:
+        running = subprocess.Popen(
+            [*COMMAND, *arguments], stdout=file, stderr=file, cwd=tmp_path, start_new_session=True
+        )  # a group of its own, as a terminal gives it: Ctrl-C reaches all of it
+    while not (tmp_path / DEFAULT_FOLDER / "run" / "config.json").exists():
+        assert running.poll() is None, told.read_text()
+        time.sleep(0.05)
+    if number == signal.SIGINT:
+        os.killpg(running.pid, number)
+    else:
+        running.send_signal(number)
+    code = running.wait(timeout=120)
+    with pytest.raises(ProcessLookupError):
+        os.killpg(running.pid, 0)  # nothing of it is left
+
+    assert code in (130, 128 + number), told.read_text()
+    if number == signal.SIGINT:
+        again = demo(*arguments, cwd=tmp_path)
+        assert again.returncode == 0
+        assert "An earlier run was interrupted: it goes on." in again.stdout
 
 
 def test_a_folder_named_like_a_package_is_not_imported(tmp_path: Path) -> None:

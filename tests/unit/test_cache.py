@@ -111,6 +111,20 @@ def test_a_line_cut_short_by_a_crash_costs_one_photo(
     assert shades(found) == [0, 40, 80, 120, 160, 200]
 
 
+def test_what_follows_a_damaged_line_is_decoded_once_more_and_not_for_ever(
+    photos: Path, tmp_path: Path
+) -> None:
+    open_photos(photos, tmp_path / "c", SIZE, progress=Silent())
+    index = tmp_path / "c" / "photos.jsonl"
+    lines = index.read_bytes().splitlines(keepends=True)
+    index.write_bytes(b"".join([*lines[:3], b"\x00\xff\n", *lines[4:]]))
+
+    decoded = [open_photos(photos, tmp_path / "c", SIZE, progress=Silent()) for _ in range(2)]
+
+    assert [found.decoded for found in decoded] == [4, 0]
+    assert shades(decoded[1]) == [0, 40, 80, 120, 160, 200]
+
+
 @pytest.mark.parametrize("damage", ["pixels", "index", "header"])
 def test_a_damaged_cache_is_made_anew(photos: Path, tmp_path: Path, damage: str) -> None:
     open_photos(photos, tmp_path / "c", SIZE, progress=Silent())

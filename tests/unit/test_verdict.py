@@ -52,30 +52,40 @@ def test_class_folders_decide_where_there_are_any() -> None:
     for best in ("start", "trained", "interpolated"):
         scores = {"start": 0.5, "trained": 0.5, "interpolated": 0.5} | {best: 0.6}
 
-        chosen, why = choose_export(candidates(**scores), plan(), epochs=60)
+        chosen, why = choose_export(candidates(**scores), plan(), epochs=60, asked=False)
 
         assert chosen.name == best
         assert "folders" in why
 
 
 def test_without_classes_a_long_run_exports_the_interpolation() -> None:
-    chosen, why = choose_export(candidates(), plan(), epochs=60)
+    chosen, why = choose_export(candidates(), plan(), epochs=60, asked=False)
 
     assert chosen.name == "interpolated"
     assert "0.5" in why
 
 
 def test_without_classes_a_short_run_exports_the_start_and_says_so() -> None:
-    chosen, why = choose_export(candidates(), plan(), epochs=29)
+    chosen, why = choose_export(candidates(), plan(), epochs=29, asked=False)
 
     assert chosen.name == "start"
     assert "29 epochs" in why
 
 
+def test_a_weight_that_was_asked_for_is_exported_whatever_else_is_known() -> None:
+    scores = {"start": 0.9, "trained": 0.5, "interpolated": 0.6}
+
+    for known in (candidates(), candidates(**scores)):
+        chosen, why = choose_export(known, plan(), epochs=1, asked=True)
+
+        assert chosen.name == "interpolated"
+        assert "--interpolate" in why
+
+
 def test_from_random_weights_the_trained_ones_are_exported() -> None:
     two = [candidate for candidate in candidates() if candidate.name != "interpolated"]
 
-    chosen, _ = choose_export(two, replace(plan(), start="random"), epochs=3)
+    chosen, _ = choose_export(two, replace(plan(), start="random"), epochs=3, asked=False)
 
     assert chosen.name == "trained"
 
