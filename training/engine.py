@@ -13,6 +13,7 @@ from training.monitor import Monitor, MonitorSettings, Quality, split_held_out
 from training.plan import TRAINING_MIN
 from training.prepare import Prepared, Surroundings, prepare, resume_hint
 from training.report import write_views
+from training.spec import Preprocessing
 from training.trainer import STEPS_PER_LOG, Clock, PhotoBatches, Trainer, check_finite
 
 SECONDS_BETWEEN_CHECKPOINTS = 120.0
@@ -54,7 +55,7 @@ class _Session:
         self.batches = PhotoBatches(ready.photos, chosen, plan)
         self.clock = Clock(plan.steps(len(chosen)), plan.budget_seconds, started)
         settings = MonitorSettings(
-            self.trainer.recipes, ready.spec.preprocessing, self.trainer.device, plan.seed
+            self.trainer.recipes, Preprocessing(plan.embed_size), self.trainer.device, plan.seed
         )
         self.monitor = Monitor(ready.config.photos, ready.photos, held_out, settings)
         self.facts: dict[str, str] = {}

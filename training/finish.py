@@ -15,7 +15,7 @@ from training.plan import Plan
 from training.prepare import Prepared, resume_hint
 from training.report import write_curves
 from training.runs import REPORT_FILE, SPEC_FILE, RunFolder
-from training.spec import EncoderSpec
+from training.spec import EncoderSpec, Preprocessing
 from training.verdict import (
     INTERPOLATED,
     START,
@@ -80,19 +80,25 @@ def finish(
     ]
     if plan.start == "imagenet" or 0 < plan.interpolate < 1:
         candidates.append(Candidate(INTERPOLATED, interpolated(start, trained, plan.interpolate)))
-    judge = Judge(ready.config.photos, ready.photos, ready.spec.preprocessing)
+    tuned = replace(ready.spec, preprocessing=Preprocessing(plan.embed_size))
+    specs = {START: ready.spec, TRAINED: tuned, INTERPOLATED: tuned}
+    judges = {
+        spec.preprocessing: Judge(ready.config.photos, ready.photos, spec.preprocessing)
+        for spec in (ready.spec, tuned)
+    }
     judged: list[Candidate] = []
     for candidate in candidates:
         if stop():
             raise Interrupted("stopped after training", hint=resume_hint(ready.config))
+        judge = judges[specs[candidate.name].preprocessing]
         judged.append(_judged(candidate, ready, monitor, judge))
     epochs = ending.steps * plan.batch_size / max(1, len(ready.photos) - len(monitor))
     chosen, why = choose_export(judged, plan, epochs, asked=ready.config.interpolate is not None)
     origin = _origin(plan, ready.spec.origin, epochs)
-    save_encoder(run.trained, replace(ready.spec, origin=f"{origin}, as trained"), trained)
+    save_encoder(run.trained, replace(tuned, origin=f"{origin}, as trained"), trained)
     named = {START: ready.spec.origin, TRAINED: origin}
     between = f"{origin}, {plan.interpolate:g} of the way from the start"
-    spec = replace(ready.spec, origin=named.get(chosen.name, between))
+    spec = replace(specs[chosen.name], origin=named.get(chosen.name, between))
     report = RunReport(
         run=str(run.path),
         photos=len(ready.photos),

@@ -117,7 +117,7 @@ def _planned(
     spec = EncoderSpec(
         backbone=plan.network.backbone,
         embedding_dim=backbone.embedding_dim,
-        preprocessing=Preprocessing(plan.embed_size),
+        preprocessing=Preprocessing(plan.start_size),
         small_stem=plan.network.small_stem,
         origin=start_weights.source,
     )

@@ -49,7 +49,7 @@ def test_from_imagenet_a_run_is_long_gentle_and_exported_half_way() -> None:
     assert plan.epochs == 60
     assert plan.interpolate == 0.5
     assert plan.freeze == 0.5
-    assert plan.embed_size == 224
+    assert (plan.embed_size, plan.start_size) == (160, 224)
 
 
 def test_from_random_weights_everything_trains_and_is_exported_as_it_is() -> None:
