@@ -10,6 +10,7 @@ import platformdirs
 
 from training.config import DEVICES, METHODS, VIEWS, TrainConfig, parse_budget, read_config_file
 from training.console import ConsoleProgress, readable, run_command, stop_on_interrupt
+from training.dispatch import DefaultCommand
 from training.engine import pretrain
 from training.errors import ConfigError
 from training.finish import RunReport
@@ -18,7 +19,7 @@ from training.prepare import Surroundings
 FOLDER = click.Path(path_type=Path, file_okay=True)
 
 
-@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.command(cls=DefaultCommand, context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("photos", type=FOLDER)
 @click.option(
     "-o",
@@ -111,7 +112,7 @@ def cli(
 
 
 def main() -> NoReturn:
-    """Run ssl-train as a process."""
+    """Run ssl-train as a process: training, or the command that the first word names."""
     run_command(cli, name="ssl-train")
 
 

@@ -19,9 +19,9 @@ def commands() -> list[tuple[str, click.Command]]:
     groups = [("ssl-train", train), ("ssl-index", index), ("ssl-app", app), ("ssl-demo", demo)]
     found: list[tuple[str, click.Command]] = []
     for name, command in groups:
-        if isinstance(command, click.Group):
-            found += [(f"{name} {key}", value) for key, value in command.commands.items()]
-        else:
+        others = getattr(command, "commands", {})
+        found += [(f"{name} {key}", value) for key, value in others.items()]
+        if not isinstance(command, click.Group):
             found.append((name, command))
     return found
 
