@@ -19,13 +19,19 @@ def dress(title: str) -> None:
     st.html(f"<style>{style}</style>")
 
 
-def brand(facts: str) -> None:
-    """The line on top of every page."""
+def brand() -> None:
+    """The mark and the name, at the head of every page."""
     st.html(
-        '<header class="ll-brand"><span class="ll-mark"></span>'
-        '<span class="ll-name">Lookalike</span>'
-        f'<span class="ll-facts">{escape(facts)}</span></header>'
+        '<span class="ll-brand"><span class="ll-mark"></span>'
+        '<span class="ll-name">Lookalike</span></span>',
+        width="content",
     )
+
+
+def gallery_facts(text: str) -> None:
+    """What the header says of the gallery; nothing where `text` is empty."""
+    if text:
+        st.html(f'<span class="ll-facts">{escape(text)}</span>', width="content")
 
 
 def heading(text: str, *, detail: str = "", level: int = 1) -> None:

@@ -3,6 +3,14 @@
 Its name must collide with no module: Streamlit puts this folder first on the import path.
 """
 
-from app.ui import search
+import streamlit as st
 
-search.page()
+from app.ui import frame, library_page, search
+
+# In the order of the header. The first answers to the bare address; links to it stay good.
+frame.run(
+    [
+        st.Page(search.page, title="Search", default=True),
+        st.Page(library_page.page, title="Library", url_path="library"),
+    ]
+)

@@ -18,16 +18,10 @@ from training.errors import GalleryError, LookalikeError
 
 def page() -> None:
     """Draw the page that the address bar names."""
-    look.dress("Search")
-    link = Link.parse(st.query_params.to_dict())
-    try:
-        gallery = library().gallery()
-        look.brand(_gallery_facts(gallery))
-        for problem in link.problems:
-            look.notice(problem)
-        _draw(gallery, link)
-    except LookalikeError as error:
-        look.notice(f"The gallery cannot be used: {error.message}", detail=error.hint)
+    link = _here()
+    for problem in link.problems:
+        look.notice(problem)
+    _draw(library().gallery(), link)
     paste_anywhere()
 
 
@@ -226,8 +220,3 @@ def _here() -> Link:
 def _go(link: Link) -> None:
     """Make the address bar name `link`; the run that follows draws it."""
     st.query_params.from_dict(link.params())
-
-
-def _gallery_facts(gallery: Gallery) -> str:
-    spec = gallery.encoder.spec
-    return f"{len(gallery):,} photos · encoder: {spec.origin or spec.backbone}"
