@@ -7,8 +7,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from training.augment import ViewParameters, ViewRecipe, apply_views
+from training.augment import ViewParameters, apply_views
 from training.image_ops import Jitter
+from training.recipes import ViewRecipe
 
 NOTHING_RANDOM = ViewRecipe(
     image_size=32,

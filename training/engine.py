@@ -4,6 +4,7 @@ import time
 
 from torch import Tensor
 
+from training.batches import PhotoBatches
 from training.checkpoint import load_checkpoint, save_checkpoint
 from training.config import TrainConfig
 from training.errors import Interrupted
@@ -12,9 +13,9 @@ from training.metrics import MetricsLog, metrics_log
 from training.monitor import Monitor, MonitorSettings, Quality, split_held_out
 from training.plan import TRAINING_MIN
 from training.prepare import Prepared, Surroundings, prepare, resume_hint
-from training.report import write_views
 from training.spec import Preprocessing
-from training.trainer import STEPS_PER_LOG, Clock, PhotoBatches, Trainer, check_finite
+from training.trainer import STEPS_PER_LOG, Clock, Trainer, check_finite
+from training.views_sheet import write_views
 
 SECONDS_BETWEEN_CHECKPOINTS = 120.0
 MEASUREMENTS = 10  # of held-out quality, spread evenly over a run

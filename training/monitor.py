@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from training.augment import ViewRecipe, make_views
+from training.augment import make_views
 from training.cache import PhotoSet
 from training.errors import PhotoError
 from training.evaluate import (
@@ -24,6 +24,7 @@ from training.evaluate import (
 from training.models import Backbone
 from training.photos import read_photo
 from training.randomness import HELD_OUT, MONITOR, generator_for
+from training.recipes import ViewRecipe
 from training.spec import Preprocessing
 
 # Held out: one photo in twenty, at least 8 and at most 256 (they are held in memory, with views).

@@ -1,21 +1,14 @@
-"""From what was asked, what the folder holds and how fast this machine is, to a plan with reasons.
+"""What a run will do: every value it uses, in words and as JSON.
 
 The plan is shown before training starts and stored with the run, so that a resumed run follows
-the same one.
+the same one. `training.planning` makes it.
 """
 
 import json
 import math
-import os
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
-from pathlib import Path
+from dataclasses import asdict, dataclass
 from typing import Any
 
-from training.config import TrainConfig
-from training.errors import ConfigError, PhotoError
-from training.models import SMALL_IMAGE
-from training.photos import FoundFile, read_photo, walk
 from training.progress import duration
 
 # Fewer photos teach nothing that the start does not know: it is exported as it is.
@@ -24,38 +17,7 @@ TRAINING_MIN = 50
 # Measured on photos of garments and on CIFAR-10: from ImageNet weights ten epochs make search
 # worse, sixty of BYOL come level, and half way between start and trained is better than both.
 # Below thirty the start alone is exported.
-EPOCHS_IMAGENET = 60
 EPOCHS_WORTH_EXPORTING = 30
-EPOCHS_SCRATCH = 200
-EPOCHS_BUDGET_AIM = 60
-
-# A step must end soon after Ctrl-C. An automatic batch follows from counted operations and what
-# a slow core does in a second, not from a stopwatch: two runs on one machine get the same one.
-STEP_SECONDS_MAX = 5.0
-CORE_GFLOPS = 15.0
-# Forward passes' worth of work for a photo: two views forward and back, and the target's two.
-PASSES_PER_PHOTO = 8
-
-CPU_SIZES = (64, 96, 128, 160, 224)
-CPU_SIZE = 96
-GPU_SIZE = 224
-
-# The resolution that torchvision's ImageNet weights were trained at, and search best at.
-IMAGENET_SIZE = 224
-
-# Photos are embedded somewhat larger than the views that tuned the weights. Measured on garments,
-# views of 96 px: precision at 10 is .541 at 96, .547 at 128, .552 at 160 and .507 at 224.
-EMBED_OVER_VIEW = 5 / 3
-
-_SAMPLED_PHOTOS = 32
-
-
-@dataclass(frozen=True)
-class Survey:
-    """What a look at the folder tells before anything is decoded."""
-
-    files: int
-    typical_side: int  # median shorter side in pixels of a few photos; 0 where none can be read
 
 
 @dataclass(frozen=True)
@@ -130,146 +92,3 @@ def plan_from_json(text: str) -> Plan:
     values: dict[str, Any] = json.loads(text)
     network = Network(**values.pop("network"))
     return Plan(network=network, **{**values, "reasons": tuple(values["reasons"])})
-
-
-def survey(photos: Path) -> Survey:
-    """Count a folder's files and look at the size of some, spread evenly."""
-    files = [file for file in walk(photos) if isinstance(file, FoundFile)]
-    sides: list[int] = []
-    for file in files[:: max(1, len(files) // _SAMPLED_PHOTOS)][:_SAMPLED_PHOTOS]:
-        try:
-            photo = read_photo(photos / os.fsdecode(file.path), at_least=32)
-        except PhotoError:
-            continue
-        sides.append(min(photo.width, photo.height))
-    return Survey(len(files), sorted(sides)[len(sides) // 2] if sides else 0)
-
-
-def choose_network(config: TrainConfig, found: Survey, *, has_cuda: bool) -> Network:
-    """The backbone, its image size and its device.
-
-    Raises:
-        ConfigError: a GPU was asked for and there is none.
-    """
-    if config.device == "cuda" and not has_cuda:
-        raise ConfigError("--device cuda: no usable GPU was found", hint="use --device cpu")
-    on_gpu = config.device == "cuda" or (config.device == "auto" and has_cuda)
-    size = config.image_size or (GPU_SIZE if on_gpu else CPU_SIZE)
-    if config.image_size is None and 0 < found.typical_side < size:
-        size = max(32, found.typical_side // 8 * 8)
-    backbone = config.backbone
-    if backbone == "auto":
-        backbone = "resnet50" if on_gpu else "mobilenet_v2"
-    return Network(backbone, size, size < SMALL_IMAGE, "cuda" if on_gpu else "cpu")
-
-
-def choose(config: TrainConfig, found: Survey, network: Network, start: str) -> Plan:
-    """The plan for a known start, before anything was timed."""
-    tuned = start != "random"  # weights that already know something are moved gently
-    small = found.files < 5000
-    method = config.method if config.method != "auto" else ("byol" if small else "simclr")
-    plan = Plan(
-        network=network,
-        method=method,
-        start=start,
-        embed_size=0,
-        start_size=0,
-        cache_size=0,
-        batch_size=config.batch_size or _batch_size(network, found.files),
-        epochs=config.epochs,
-        budget_seconds=config.budget_seconds,
-        lr=0.0,
-        weight_decay=1e-4,
-        warmup=0.05,
-        freeze=_or(config.freeze, 0.5 if tuned else 0.0),
-        interpolate=_or(config.interpolate, 0.5 if start == "imagenet" else 1.0),
-        crop_min=0.3 if tuned else 0.2,
-        strength=1.0 if config.views == "shapes" else 0.4 if tuned else 0.5,
-        flip=0.5 if config.views == "everyday" else 0.0,
-        tau=0.99,
-        hidden_dim=2048 if network.device == "cuda" else 1024,
-        projection_dim=256 if method == "byol" else 128,
-        temperature=0.2,
-        seed=config.seed,
-        reasons=tuple(_reasons(config, found, network, method, start)),
-    )
-    if plan.epochs is None and plan.budget_seconds is None:
-        plan = replace(plan, epochs=EPOCHS_IMAGENET if tuned else EPOCHS_SCRATCH)
-    base_lr = 3e-4 if tuned else 1e-3
-    lr = config.lr or base_lr * math.sqrt(plan.batch_size / 128)
-    return _sized(replace(plan, lr=lr), config, found, network.image_size)
-
-
-def fit_to_machine(
-    plan: Plan, config: TrainConfig, found: Survey, seconds_per_step: Callable[[Plan], float]
-) -> Plan:
-    """Time a few steps; with a budget, choose the largest image size that leaves enough epochs."""
-    plan = replace(plan, seconds_per_step=seconds_per_step(plan))
-    if plan.budget_seconds is None or config.image_size is not None:
-        return plan
-    return _fit_size_to_budget(plan, config, found)
-
-
-def _fit_size_to_budget(plan: Plan, config: TrainConfig, found: Survey) -> Plan:
-    now = plan.network
-    if now.image_size < SMALL_IMAGE:
-        return plan
-    largest = max(found.typical_side, CPU_SIZES[0])
-    for size in sorted((size for size in CPU_SIZES if size <= largest), reverse=True):
-        area = (size / now.image_size) ** 2
-        network = replace(now, image_size=size, gflops=now.gflops * area)
-        fitted = choose(config, found, network, plan.start)
-        seconds = plan.seconds_per_step * area * fitted.batch_size / plan.batch_size
-        epochs = (plan.budget_seconds or 0) / seconds * fitted.batch_size / max(found.files, 1)
-        if epochs >= EPOCHS_BUDGET_AIM or size == CPU_SIZES[0]:
-            reason = f"{size} px: the budget gives about {epochs:.0f} epochs of it"
-            return replace(fitted, seconds_per_step=seconds, reasons=(*plan.reasons, reason))
-    return plan
-
-
-def _sized(plan: Plan, config: TrainConfig, found: Survey, size: int) -> Plan:
-    """The sizes that follow from the views' size."""
-    embed = size
-    if plan.start != "random":
-        embed = max(size, min(IMAGENET_SIZE, round(size * EMBED_OVER_VIEW / 8) * 8))
-    embed = config.embed_size or embed
-    start = config.embed_size or (IMAGENET_SIZE if plan.start == "imagenet" else embed)
-    # A third larger than the views: crops are then reduced by at most that, and bilinear
-    # sampling does not alias. Never larger than the photos themselves.
-    cache = math.ceil(size * 4 / 3 / 8) * 8
-    if found.typical_side:
-        cache = max(size, min(cache, found.typical_side))
-    network = replace(plan.network, image_size=size, small_stem=size < SMALL_IMAGE)
-    return replace(plan, network=network, embed_size=embed, start_size=start, cache_size=cache)
-
-
-def _batch_size(network: Network, files: int) -> int:
-    largest = 256 if network.device == "cuda" or network.small_stem else 128
-    if network.device == "cpu":
-        second = CORE_GFLOPS * (os.cpu_count() or 1)
-        photos_per_second = second / max(PASSES_PER_PHOTO * network.gflops, 1e-9)
-        largest = min(largest, int(STEP_SECONDS_MAX * photos_per_second))
-    # At least four steps an epoch, and a power of two.
-    return max(8, 1 << max(min(largest, files // 4), 8).bit_length() - 1)
-
-
-def _reasons(
-    config: TrainConfig, found: Survey, network: Network, method: str, start: str
-) -> list[str]:
-    reasons: list[str] = []
-    if config.backbone == "auto":
-        reasons.append(f"{network.backbone}: the default on a {network.device.upper()}")
-    if config.method == "auto":
-        why = "it needs no negatives, so near-duplicates do not hurt"
-        if method == "simclr":
-            why = "its negatives pay on large collections"
-        reasons.append(f"{method}: {found.files:,} files; {why}")
-    if config.freeze is None and start != "random":
-        reasons.append("the first half of the network stays as it is: edges and textures are known")
-    if config.interpolate is None and start == "imagenet":
-        reasons.append("exports half way between start and trained: better than either, measured")
-    return reasons
-
-
-def _or(value: float | None, default: float) -> float:
-    return default if value is None else value

@@ -15,15 +15,8 @@ from training.errors import CollectionError, ConfigError, Interrupted, Lookalike
 from training.files import atomic_write
 from training.models import Backbone, build_backbone, forward_gflops, restore_backbone
 from training.monitor import split_held_out
-from training.plan import (
-    TRAINING_MIN,
-    Plan,
-    choose,
-    choose_network,
-    fit_to_machine,
-    plan_from_json,
-    survey,
-)
+from training.plan import TRAINING_MIN, Plan, plan_from_json
+from training.planning import choose, choose_network, fit_to_machine, survey
 from training.progress import Progress
 from training.randomness import LAYERS, seed_for
 from training.runs import PHOTOS_FILE, RunFolder, create_run, discard_run, open_run

@@ -23,9 +23,10 @@ from PIL import Image
 from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms import v2
 
-from training.augment import ViewRecipe, make_views, simclr_recipe
+from training.augment import make_views
 from training.errors import PhotoError
 from training.photos import FoundFile, read_photo, walk
+from training.recipes import ViewRecipe, simclr_recipe
 
 # What one round of a contender lasts, in seconds, at least.
 ROUND_SECONDS = 2.0

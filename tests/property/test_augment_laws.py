@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torchvision.transforms import RandomResizedCrop
 
-from training.augment import ViewRecipe, draw_parameters, make_views
+from training.augment import draw_parameters, make_views
 from training.image_ops import Jitter, colour_map
+from training.recipes import ViewRecipe
 
 LAWS = settings(derandomize=True, max_examples=20, deadline=None)
 

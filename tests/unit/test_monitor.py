@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 import torch
 
-from training.augment import simclr_recipe
 from training.cache import PhotoSet, open_photos
 from training.models import Backbone, build_backbone
 from training.monitor import (
@@ -18,6 +17,7 @@ from training.monitor import (
     split_held_out,
 )
 from training.progress import Silent
+from training.recipes import simclr_recipe
 from training.spec import Preprocessing
 
 PREPROCESSING = Preprocessing(32)

@@ -5,7 +5,8 @@ from PIL import Image
 
 from training.config import TrainConfig
 from training.errors import ConfigError
-from training.plan import Survey, choose, choose_network, fit_to_machine, plan_from_json, survey
+from training.plan import plan_from_json
+from training.planning import Survey, choose, choose_network, fit_to_machine, survey
 
 PHOTOS = Survey(files=3000, typical_side=400)
 

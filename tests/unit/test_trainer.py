@@ -5,13 +5,15 @@ import numpy as np
 import pytest
 import torch
 
+from training.batches import PhotoBatches
 from training.cache import PhotoSet
 from training.checkpoint import load_checkpoint, save_checkpoint
 from training.config import TrainConfig
 from training.errors import RunError
 from training.models import build_backbone
-from training.plan import Plan, Survey, choose, choose_network
-from training.trainer import Clock, PhotoBatches, Trainer, check_finite, seconds_per_step
+from training.plan import Plan
+from training.planning import Survey, choose, choose_network
+from training.trainer import Clock, Trainer, check_finite, seconds_per_step
 
 PHOTOS = 20
 

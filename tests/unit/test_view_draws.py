@@ -7,13 +7,8 @@ import pytest
 import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
 
-from training.augment import (
-    apply_views,
-    byol_recipes,
-    draw_parameters,
-    make_views,
-    simclr_recipe,
-)
+from training.augment import apply_views, draw_parameters, make_views
+from training.recipes import byol_recipes, simclr_recipe
 
 # float32 through a few sums of 255 terms.
 ROUNDING = 2e-6
