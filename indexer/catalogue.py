@@ -11,9 +11,11 @@ Every method opens its own short-lived connection, so one value serves all threa
 
 import json
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from sqlite3 import Connection
 
@@ -119,19 +121,22 @@ class Catalogue:
             rows = [connection.execute(find, row).fetchone()[0] for row in sorted(drawn)]
         return StagedSample(len(ids), _stacked(rows))
 
-    def facts(self, photo_id: int) -> PhotoFacts | None:
-        """What is known of one photo; None when no path has this content."""
+    def facts(self, ids: Iterable[int]) -> dict[int, PhotoFacts]:
+        """What is known of each of `ids` that has a path."""
         with self._reading() as connection:
             rows = connection.execute(
-                "SELECT path, width, height, format, contents.size_bytes, mtime_ns,"
-                " lower(hex(hash)) FROM photos JOIN contents ON contents.id = content_id"
-                " WHERE content_id = ? ORDER BY path",
-                (photo_id,),
+                "SELECT contents.id, photos.path, width, height, format, contents.size_bytes,"
+                " mtime_ns, lower(hex(hash)) FROM json_each(?) AS wanted"
+                " JOIN contents ON contents.id = wanted.value"
+                " JOIN photos ON content_id = contents.id ORDER BY contents.id, photos.path",
+                (json.dumps(sorted({int(photo_id) for photo_id in ids})),),
             ).fetchall()
-        if not rows:
-            return None
-        path, *facts = rows[0]
-        return PhotoFacts(photo_id, path, tuple(row[0] for row in rows[1:]), *facts)
+        found = {}
+        for photo_id, same in groupby(rows, key=itemgetter(0)):
+            (_, path, *facts), *copies = same
+            others = tuple(row[1] for row in copies)
+            found[photo_id] = PhotoFacts(photo_id, path, others, *facts)
+        return found
 
     def first_paths(self, ids: list[int]) -> dict[int, bytes]:
         """The first path, in byte order, of each of `ids` that has one."""

@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+from collections.abc import Iterable
 from dataclasses import dataclass
 from os import fsdecode
 from pathlib import Path
@@ -101,6 +102,7 @@ class Gallery:
         k: int = 24,
         min_score: float | None = None,
         exclude: frozenset[int] = frozenset(),
+        among: np.ndarray | None = None,
     ) -> list[Hit]:
         """The photos most like a query: best score first, ties by id.
 
@@ -109,11 +111,13 @@ class Gallery:
             k: how many at most.
             min_score: leave out photos below this cosine; None leaves out none.
             exclude: ids to leave out.
+            among: ids `(m,)` int64 to choose from; None is all. It narrows the search itself:
+                `k` photos are found wherever there are `k`.
         """
         assert query.shape == (self._index.dim,), (query.shape, self._index.dim)
         near = [
             n
-            for n in self._index.search(query, k=k + len(exclude))
+            for n in self._index.search(query, k=k + len(exclude), among=among)
             if n.id not in exclude and (min_score is None or n.score >= min_score)
         ]
         paths = self._catalogue.first_paths([n.id for n in near])
@@ -132,13 +136,24 @@ class Gallery:
             raise _no_photo(photo_id)
         return row
 
+    def embeddings(self) -> tuple[np.ndarray, np.ndarray]:
+        """All that can be found: ids `(n,)` int64 ascending, rows `(n, d)` float32 of unit length.
+
+        Both are read-only views of the index; nothing is copied.
+        """
+        return self._index.ids, self._index.rows
+
+    def photos(self, ids: Iterable[int]) -> dict[int, PhotoFacts]:
+        """What is known of many photos, in one query; ids that the gallery lacks are left out."""
+        return self._catalogue.facts(ids)
+
     def photo(self, photo_id: int) -> PhotoFacts:
         """What is known of a photo.
 
         Raises:
             GalleryError: the gallery has no such photo.
         """
-        facts = self._catalogue.facts(photo_id)
+        facts = self._catalogue.facts([photo_id]).get(photo_id)
         if facts is None:
             raise _no_photo(photo_id)
         return facts

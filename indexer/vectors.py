@@ -8,6 +8,8 @@ import hashlib
 import json
 import logging
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -94,6 +96,18 @@ class VectorIndex:
         """Where it searches: `GPU` or `CPU`."""
         return "CPU" if self._on_gpu is None else "GPU"
 
+    @property
+    def ids(self) -> np.ndarray:
+        """The ids `(n,)` int64, in the order of `rows`; read-only."""
+        view = self._ids.view()
+        view.flags.writeable = False
+        return view
+
+    @property
+    def rows(self) -> np.ndarray:
+        """All embeddings `(n, d)` float32, unit rows: the index's own memory, read-only."""
+        return np.asarray(_Rows(self._index))
+
     def embedding(self, photo_id: int) -> np.ndarray | None:
         """The stored `(d,)` float32 unit row; None when the id is not in the index."""
         try:
@@ -101,42 +115,65 @@ class VectorIndex:
         except RuntimeError:
             return None
 
-    def search(self, query: np.ndarray, *, k: int) -> list[Neighbour]:
+    def search(
+        self, query: np.ndarray, *, k: int, among: np.ndarray | None = None
+    ) -> list[Neighbour]:
         """The `k` best, fewer if there are no more: best score first, ties by id.
 
         Args:
             query: `(d,)` float32, of unit length.
             k: how many are wanted.
+            among: ids `(m,)` int64 to choose from, in any order, unknown ones no matter; None
+                is all. It narrows the search itself, so `k` are found when there are `k`.
         """
-        k = min(k, len(self))
-        wanted = min(2 * k, len(self))
+        allowed = None if among is None else np.isin(self._ids, among)  # (n,) bool
+        most = len(self) if allowed is None else int(np.count_nonzero(allowed))
+        k = min(k, most)
+        wanted = min(2 * k, most)
         while k > 0:
-            found = self._rescored(query, self._nearest(query, wanted))
+            found = self._rescored(query, self._nearest(query, wanted, allowed))
             # Unless the last one found is clearly worse than the k-th, its equals may follow.
-            if wanted == len(self) or found[-1].score < found[k - 1].score - TIE:
+            if wanted == most or found[-1].score < found[k - 1].score - TIE:
                 return found[:k]
-            wanted = min(2 * wanted, len(self))
+            wanted = min(2 * wanted, most)
         return []
 
     def to_bytes(self) -> bytes:
         """The index as a file's content."""
         return bytes(faiss.serialize_index(self._index).tobytes())
 
-    def _nearest(self, query: np.ndarray, k: int) -> np.ndarray:
-        """Ids of the `k` nearest, `(k,)` int64, as FAISS scores them."""
+    def _nearest(self, query: np.ndarray, k: int, allowed: np.ndarray | None) -> np.ndarray:
+        """Ids of the `k` nearest allowed ones, `(k,)` int64, as FAISS scores them."""
         rows = query[np.newaxis].astype(np.float32)  # (1, d)
-        if self._on_gpu is not None and k <= GPU_MOST:
+        if self._on_gpu is not None and k <= GPU_MOST and allowed is None:
             with self._gpu_lock:
                 return np.asarray(self._ids[self._on_gpu.search(rows, k)[1][0]])
         # More threads gain nothing on one query, and lose 8 ms when another process is busy.
         faiss.omp_set_num_threads(1)
-        return np.asarray(self._index.search(rows, k)[1][0])
+        with _restriction(allowed) as only:
+            positions = self._index.index.search(rows, k, params=only)[1][0]
+        return np.asarray(self._ids[positions])
 
     def _rescored(self, query: np.ndarray, ids: np.ndarray) -> list[Neighbour]:
         """Score each in the same order of operations, so that equal embeddings score equal."""
         scores = cosines(self._index.reconstruct_batch(ids), query)  # (k,)
         order = np.lexsort((ids, -scores))
         return [Neighbour(int(ids[i]), float(scores[i])) for i in order]
+
+
+class _Rows:
+    """The memory of an exact index, which stays alive as long as an array looks into it."""
+
+    def __init__(self, index: faiss.IndexIDMap2) -> None:
+        self._index = index
+        flat = faiss.downcast_index(index.index)
+        assert isinstance(flat, faiss.IndexFlat)
+        self.__array_interface__ = {
+            "version": 3,
+            "data": (int(flat.get_xb()), True),  # True: read-only
+            "shape": (int(index.ntotal), int(index.d)),
+            "typestr": np.dtype(np.float32).str,
+        }
 
 
 def cosines(rows: np.ndarray, query: np.ndarray) -> np.ndarray:
@@ -201,6 +238,20 @@ def _parsed(data: bytes) -> faiss.IndexIDMap2 | None:
     if isinstance(index, faiss.IndexIDMap2) and index.metric_type == faiss.METRIC_INNER_PRODUCT:
         return index
     return None
+
+
+@contextmanager
+def _restriction(allowed: np.ndarray | None) -> Iterator[faiss.SearchParameters | None]:
+    """What makes FAISS look only at the positions that are True in `(n,)` bool; None for all."""
+    if allowed is None:
+        yield None
+        return
+    bits = np.packbits(allowed, bitorder="little")
+    parameters = faiss.SearchParameters()
+    # FAISS keeps pointers only: bits and selector live as long as this block.
+    selector = faiss.IDSelectorBitmap(len(bits), faiss.swig_ptr(bits))
+    parameters.sel = selector
+    yield parameters
 
 
 def _gpu_copy(index: faiss.Index) -> faiss.Index | None:

@@ -70,3 +70,17 @@ def test_a_large_collection_agrees_with_brute_force(rng: np.random.Generator) ->
     for query in rows[:20]:
         found = [(n.id, n.score) for n in index.search(query, k=50)]
         assert found == brute_force(stored, query, 50)
+
+
+@given(collections(), st.data())
+def test_a_search_among_some_equals_brute_force_over_those(
+    stored: Embeddings, data: st.DataObject
+) -> None:
+    known = stored.ids.tolist()
+    chosen = data.draw(st.lists(st.sampled_from([*known, -5, 2**50]), max_size=60))
+    query = stored.rows[data.draw(st.integers(0, len(known) - 1))]
+    k = data.draw(st.integers(1, 60))
+    mask = np.isin(stored.ids, chosen)
+    those = Embeddings(1, "e", stored.ids[mask], stored.rows[mask])
+    found = VectorIndex.build(stored).search(query, k=k, among=np.array(chosen, dtype=np.int64))
+    assert [(n.id, n.score) for n in found] == brute_force(those, query, k)

@@ -9,6 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import numpy as np
 import pytest
 from filelock import FileLock
 
@@ -63,6 +64,30 @@ def test_excluded_photos_make_room_for_the_next(gallery: Gallery) -> None:
     hits = gallery.search(gallery.embedding(1), k=3, exclude=frozenset(everything[:2]))
     assert [hit.id for hit in hits] == everything[2:5]
     assert [hit.rank for hit in hits] == [1, 2, 3]
+
+
+def test_a_search_among_some_photos_fills_the_page_from_them(gallery: Gallery) -> None:
+    worst = [hit.id for hit in gallery.search(gallery.embedding(1), k=12)][-4:]
+    hits = gallery.search(gallery.embedding(1), k=4, among=np.array(worst))
+    assert [hit.id for hit in hits] == worst
+    assert gallery.search(gallery.embedding(1), k=4, among=np.array([], dtype=np.int64)) == []
+
+
+def test_all_embeddings_come_without_a_copy_and_outlive_the_gallery(built: Any) -> None:
+    gallery = built.gallery()
+    ids, rows = gallery.embeddings()
+    assert ids.tolist() == sorted(ids.tolist())
+    assert not rows.flags.writeable
+    assert not ids.flags.writeable
+    assert not rows.flags.owndata
+    expected = np.stack([gallery.embedding(photo_id) for photo_id in ids.tolist()])
+    del gallery
+    assert (rows == expected).all()
+
+
+def test_many_photos_come_in_one_query_and_unknown_ids_are_left_out(gallery: Gallery) -> None:
+    found = gallery.photos([3, 1, 3, 999])
+    assert found == {1: gallery.photo(1), 3: gallery.photo(3)}
 
 
 def test_results_below_the_least_score_are_left_out(gallery: Gallery) -> None:
