@@ -8,6 +8,7 @@ LookalikeError
 ├── WeightsError      starting weights cannot be had or are not what they should be
 ├── EncoderError      an encoder file is unreadable or breaks its contract
 ├── GalleryError      a gallery is missing, damaged, locked or does not fit its encoder
+├── LabelError        a class name, a file of labels or a classifier cannot be used
 ├── StorageError      a disk is full, a folder is read-only
 └── Interrupted       stopped on request; what was done is kept and can be resumed
 """
@@ -48,6 +49,10 @@ class EncoderError(LookalikeError):
 
 class GalleryError(LookalikeError):
     """A gallery is missing, damaged, locked, or does not fit its encoder."""
+
+
+class LabelError(LookalikeError):
+    """A class name, a file of labels or a classifier cannot be used."""
 
 
 class StorageError(LookalikeError):
