@@ -13,6 +13,7 @@ from rich.text import Text
 
 from indexer.build import BuildRequest, IndexReport, build
 from indexer.gallery import Gallery, GalleryInfo, Hit, describe, skipped_files
+from indexer.map_command import map_command
 from indexer.providers import DEVICES
 from indexer.wording import quoted, shown
 from training.console import ConsoleProgress, readable, run_command, stop_on_interrupt
@@ -137,6 +138,9 @@ def info_command(gallery: Path, skipped: bool, as_json: bool) -> None:
     else:
         facts = _info_facts(describe(gallery))
         click.echo(json.dumps(facts, indent=1) if as_json else _facts_text(facts))
+
+
+cli.add_command(map_command)
 
 
 def main() -> NoReturn:

@@ -143,7 +143,7 @@ class GalleryFolder:
 
     def _remove_half_written(self) -> None:
         """Temporary files of a process that was killed: `replacing` names them so."""
-        for name in ("encoder.*", "vectors.*"):
+        for name in ("encoder.*", "vectors.*", "map.*"):
             for file in self.path.glob(f".{name}.*"):
                 file.unlink(missing_ok=True)
 
