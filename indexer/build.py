@@ -46,6 +46,7 @@ class BuildRequest:
     rebuild: bool = False  # embed everything again and learn the centring anew
     device: str = "auto"
     centring: CentringPlan = field(default_factory=CentringPlan)
+    command: str = "ssl-index build"  # what another writer is told that must wait for this one
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,7 @@ def build(
     folder = GalleryFolder(request.gallery)
     next(walk(request.photos), None)  # a missing folder is told before anything is written
     source = _source(request, folder)
-    with folder.claimed(wait_seconds=WAIT_SECONDS):
+    with folder.claimed(command=request.command, wait_seconds=WAIT_SECONDS):
         catalogue = Catalogue.create(folder.catalogue)
         before = catalogue.state()
         folder.tidy(before)

@@ -52,7 +52,11 @@ class OnnxEncoder:
             EncoderError: it is missing, damaged, or was not written by Lookalike.
             ConfigError: the device is unknown or not there.
         """
-        model = read_encoder(path)
+        return cls.load(read_encoder(path), path=path, device=device)
+
+    @classmethod
+    def load(cls, model: bytes, *, path: Path, device: str = "auto") -> Self:
+        """Open an encoder that was read already; `path` is for messages. See `open`."""
         devices = providers.cuda_device_count() if device != "cpu" else 0
         provider = providers.choose_provider(device, cuda_devices=devices)
         session = _session(model, provider, path)

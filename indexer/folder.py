@@ -6,9 +6,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from indexer.encoder import OnnxEncoder
+from indexer.lock import LOCK_FILE, WRITER_FILE, only_writer
 from indexer.records import Published, State
 from indexer.wording import quoted, shown
 from training.errors import GalleryError
@@ -16,7 +15,7 @@ from training.files import mark_folder
 from training.photos import MARKER
 
 # What a folder may hold to be taken for a gallery that was only begun.
-_BEGUN = frozenset({MARKER, ".lock"})
+_BEGUN = frozenset({MARKER, LOCK_FILE, WRITER_FILE})
 
 
 @dataclass(frozen=True)
@@ -63,28 +62,20 @@ class GalleryFolder:
             )
 
     @contextmanager
-    def claimed(self, *, wait_seconds: float) -> Iterator[None]:
-        """Create the folder if need be, and be its only writer.
+    def claimed(self, *, command: str, wait_seconds: float) -> Iterator[None]:
+        """Create the folder if need be, and be its only writer; see `only_writer`.
 
         Raises:
             GalleryError: it holds something else, or another process is writing.
             OSError: it cannot be written.
         """
         self._check_ours()
-        mark_folder(self.path)
-        lock = FileLock(self.path / ".lock", timeout=wait_seconds)
-        try:
-            lock.acquire()
-        except Timeout:
-            raise GalleryError(
-                f"another command is writing to {shown(self.path)}",
-                hint="wait until it has finished and run the same command again",
-            ) from None
-        try:
-            self._remove_half_written()
+        self.path.mkdir(parents=True, exist_ok=True)
+        with only_writer(self.path, command=command, wait_seconds=wait_seconds):
+            for file in self._half_written():
+                file.unlink(missing_ok=True)
+            mark_folder(self.path)
             yield
-        finally:
-            lock.release()
 
     def open_encoder(self, published: Published, *, device: str) -> OnnxEncoder:
         """The encoder that the gallery's embeddings were made with.
@@ -92,9 +83,11 @@ class GalleryFolder:
         Raises:
             GalleryError: it is gone or changed, with the command that rebuilds.
         """
-        path = self._find_encoder(published.fingerprint)
-        if path is not None:
-            return OnnxEncoder.open(path, device=device)
+        for path in (self.encoder, self.new_encoder):
+            # Read once: what is parsed is what was checked, whatever happens to the file.
+            model = path.read_bytes() if path.is_file() else b""
+            if hashlib.sha256(model).hexdigest() == published.fingerprint:
+                return OnnxEncoder.load(model, path=path, device=device)
         found = "not the one its photos went through" if self.encoder.exists() else "missing"
         raise GalleryError(
             f"{shown(self.encoder)} is {found} (expected SHA-256 {published.fingerprint[:12]})",
@@ -134,18 +127,18 @@ class GalleryFolder:
             )
         if not self.path.exists() or self.catalogue.exists():
             return
-        strange = sorted({entry.name for entry in self.path.iterdir()} - _BEGUN)
+        ours = _BEGUN.union(file.name for file in self._half_written())
+        strange = sorted({entry.name for entry in self.path.iterdir()} - ours)
         if strange:
             raise GalleryError(
                 f"{shown(self.path)} is not a gallery and not empty: it holds {shown(strange[0])}",
                 hint="choose another folder with -o",
             )
 
-    def _remove_half_written(self) -> None:
+    def _half_written(self) -> list[Path]:
         """Temporary files of a process that was killed: `replacing` names them so."""
-        for name in ("encoder.*", "vectors.*", "map.*"):
-            for file in self.path.glob(f".{name}.*"):
-                file.unlink(missing_ok=True)
+        names = (MARKER, "encoder.*", "vectors.*", "map.*")
+        return [file for name in names for file in self.path.glob(f".{name}.*")]
 
 
 def file_hash(path: Path) -> str:

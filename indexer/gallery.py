@@ -86,10 +86,16 @@ class Gallery:
         place = GalleryFolder(folder)
         place.check()
         catalogue = Catalogue.open(place.catalogue)
-        state = catalogue.state()
-        encoder = place.open_encoder(_published(place, state), device=device)
-        root = _photo_root(place, state, photos)
-        return cls(place, encoder, _open_index(place, catalogue, state), photo_root=root)
+        while True:
+            state = catalogue.state()
+            try:
+                encoder = place.open_encoder(_published(place, state), device=device)
+                root = _photo_root(place, state, photos)
+                return cls(place, encoder, _open_index(place, catalogue, state), photo_root=root)
+            except GalleryError:
+                # What was named a moment ago may have been replaced since by a build.
+                if catalogue.state() == state:
+                    raise
 
     def __len__(self) -> int:
         """How many distinct photos can be found."""
@@ -263,7 +269,7 @@ def _open_index(place: GalleryFolder, catalogue: Catalogue, state: State) -> vec
         )
     index = vectors.VectorIndex.build(embeddings)
     try:
-        with place.claimed(wait_seconds=0):
+        with place.claimed(command="saving the index", wait_seconds=0):
             vectors.save(index, place.path)
     # Saving spares the next start the work; where it cannot be done, this index serves as well.
     except (OSError, LookalikeError) as error:

@@ -20,7 +20,7 @@ settings.load_profile("suite")
 
 # Fixture files beside this one. Loaded by place, since --import-mode=importlib leaves the test
 # folder off the import path on purpose.
-FIXTURE_FILES = ("fixtures_photos", "fixtures_encoder", "fixtures_views")
+FIXTURE_FILES = ("fixtures_photos", "fixtures_encoder", "fixtures_views", "fixtures_killing")
 
 NOBODY = 65534
 
@@ -28,6 +28,14 @@ NOBODY = 65534
 def pytest_configure(config: pytest.Config) -> None:
     for name in FIXTURE_FILES:
         config.pluginmanager.register(_load(Path(__file__).with_name(f"{name}.py")), name)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Soak tests run only where `-m` names them: `-m soak`."""
+    if "soak" not in config.getoption("markexpr"):
+        soaking = [item for item in items if item.get_closest_marker("soak")]
+        config.hook.pytest_deselected(items=soaking)
+        items[:] = [item for item in items if item not in soaking]
 
 
 def _load(path: Path) -> ModuleType:

@@ -98,8 +98,16 @@ def test_a_base_encoder_that_was_lost_starts_the_pass_again(studio: Any) -> None
 
 def test_a_finished_build_leaves_no_working_files(studio: Any) -> None:
     studio.build()
-    (studio.folder / ".encoder.onnx.x7f").write_bytes(b"of a killed process")
+    for name in (".encoder.onnx.x7f", ".vectors.faiss.q2_", "..lookalike.b0c"):
+        (studio.folder / name).write_bytes(b"of a killed process")
     studio.build()
     names = {entry.name for entry in studio.folder.iterdir()}
     kept = {"encoder.onnx", "catalogue.sqlite", "vectors.faiss", "vectors.json"}
     assert names - {".lock"} == {".lookalike", *kept}
+
+
+def test_a_folder_where_a_build_died_before_its_first_file_is_taken(studio: Any) -> None:
+    studio.folder.mkdir()
+    (studio.folder / "..lookalike.b0c").write_bytes(b"of a killed process")
+    studio.build()
+    assert not (studio.folder / "..lookalike.b0c").exists()
