@@ -131,7 +131,7 @@ def save(layout: Layout, folder: Path) -> None:
         ids=layout.ids,
         places=layout.places,
     )
-    with GalleryFolder(folder).claimed(wait_seconds=0):
+    with GalleryFolder(folder).claimed(command="ssl-index map", wait_seconds=0):
         atomic_write(folder / MAP_FILE, data.getvalue())
 
 
