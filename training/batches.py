@@ -1,55 +1,149 @@
-"""What a step learns from: batches of cached photos on the training device."""
+"""What a step learns from: batches of cached photos on the training device.
+
+Which photos a step sees is a function of the seed and the step.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from training.cache import PhotoSet
+from training.distributed import World
+from training.labels import UNLABELLED
 from training.plan import Plan
-from training.randomness import ORDER
+from training.randomness import CLASS_PHOTOS, CLASSES, ORDER
 
 # Photos are kept on the GPU whole when they take less than this share of its free memory.
 RESIDENT_SHARE = 0.4
+
+# Photos of a class in a batch, at least: fewer classes are seen at a time where there are many.
+PER_CLASS_MIN = 4
+
+# Labelled photos fill at least this share of a batch, however few they are.
+LABELLED_SHARE_MIN = 0.25
+
+Order = Callable[[int], np.ndarray]  # the photos `(B,)` of a step
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """The photos of a step: B in all processes together, b in this one."""
+
+    pixels: Tensor  # (b, s, s, 3) uint8
+    labels: Tensor  # (b,) int64, negative where there is none
+    aspects: Tensor  # (B,) float32, width / height
 
 
 class PhotoBatches:
     """Batches of cached photos on the training device, in a seeded endless order."""
 
-    def __init__(self, photos: PhotoSet, chosen: np.ndarray, plan: Plan) -> None:
-        self._batch_size, self._seed = plan.batch_size, plan.seed
+    def __init__(
+        self,
+        photos: PhotoSet,
+        chosen: np.ndarray,
+        plan: Plan,
+        *,
+        labels: np.ndarray | None = None,
+        world: World | None = None,
+    ) -> None:
+        """Prepare batches of the `chosen` photos, `(m,)` indices; `labels` `(n,)` are of all."""
         self._device = device = plan.network.device
         self._rows = photos.rows[chosen]
         self._aspects = torch.from_numpy(photos.aspects[chosen]).to(device)
         self._pixels = photos.pixels
-        self._order: tuple[int, np.ndarray] = (-1, np.zeros(0, np.int64))
+        codes = np.full(len(chosen), UNLABELLED) if labels is None else labels[chosen]
+        self._labels = torch.from_numpy(codes.astype(np.int64)).to(device)
+        if labels is None:
+            self._order = shuffled(len(chosen), plan.batch_size, plan.seed)
+        else:
+            self._order = class_balanced(codes, plan.batch_size, plan.seed)
+        self._share = (world or World()).share(plan.batch_size)
         self._resident = self._to_gpu() if device == "cuda" else None
 
     def __len__(self) -> int:
         return len(self._rows)
 
-    def at(self, step: int) -> tuple[Tensor, Tensor]:
-        """Pixels `(b, s, s, 3)` uint8 and aspect ratios `(b,)` float32 of a step's photos.
-
-        The order is one shuffle of all photos after another, cut into batches: no photo waits
-        more than two epochs and no batch is short.
-        """
-        first = step * self._batch_size
-        chosen = np.array([self._photo(first + i) for i in range(self._batch_size)])
+    def at(self, step: int) -> Batch:
+        """The photos of a step; of pixels and labels only this process's share."""
+        chosen = self._order(step)
         index = torch.from_numpy(chosen).to(self._device)
+        mine = index[self._share]
         if self._resident is not None:
-            return self._resident[index], self._aspects[index]
-        pixels = torch.from_numpy(self._pixels[self._rows[chosen]])
-        return pixels.to(self._device, non_blocking=True), self._aspects[index]
-
-    def _photo(self, position: int) -> int:
-        epoch, offset = divmod(position, len(self._rows))
-        if self._order[0] != epoch:
-            stream = np.random.default_rng([self._seed, ORDER, epoch])
-            self._order = (epoch, stream.permutation(len(self._rows)))
-        return int(self._order[1][offset])
+            pixels = self._resident[mine]
+        else:
+            pixels = torch.from_numpy(self._pixels[self._rows[chosen[self._share]]])
+            pixels = pixels.to(self._device, non_blocking=True)
+        return Batch(pixels, self._labels[mine], self._aspects[index])
 
     def _to_gpu(self) -> Tensor | None:
         free, _ = torch.cuda.mem_get_info()
         if len(self._rows) * self._pixels[0].nbytes > RESIDENT_SHARE * free:
             return None
         return torch.from_numpy(self._pixels[self._rows]).to(self._device)
+
+
+def shuffled(count: int, batch_size: int, seed: int) -> Order:
+    """One shuffle of all photos after another, cut into batches.
+
+    No photo waits more than two epochs and no batch is short.
+    """
+    endless = _Endless(count, seed, ORDER)
+    return lambda step: endless.take(step * batch_size, batch_size)
+
+
+def class_balanced(codes: np.ndarray, batch_size: int, seed: int) -> Order:
+    """P classes with K photos each, whatever their sizes; unlabelled photos fill the rest.
+
+    Classes come in one shuffle after another, and so do the photos of each class: a class of
+    fewer than K photos has some twice, as different views.
+
+    Args:
+        codes: `(n,)` int64 class of each photo, negative without one.
+        batch_size: photos in a batch.
+        seed: of all shuffles.
+    """
+    members = [np.flatnonzero(codes == code) for code in np.unique(codes[codes >= 0])]
+    rest = np.flatnonzero(codes < 0)
+    share = max(1 - len(rest) / len(codes), LABELLED_SHARE_MIN)
+    labelled = max(2, round(batch_size * share))
+    classes = max(1, min(len(members), labelled // PER_CLASS_MIN))
+    each = labelled // classes
+    spare = batch_size - classes * each
+    if len(rest) == 0:  # what the division left over
+        rest = np.arange(len(codes))
+    class_order = _Endless(len(members), seed, CLASSES)
+    photo_orders = [
+        _Endless(len(photos), seed, CLASS_PHOTOS, i) for i, photos in enumerate(members)
+    ]
+    rest_order = _Endless(len(rest), seed, ORDER)
+
+    def photos_of(step: int) -> np.ndarray:
+        found = []
+        for place in range(step * classes, (step + 1) * classes):
+            number = class_order.at(place)
+            times = place // len(members)  # how often this class was asked before
+            found.append(members[number][photo_orders[number].take(times * each, each)])
+        return np.concatenate([*found, rest[rest_order.take(step * spare, spare)]])
+
+    return photos_of
+
+
+class _Endless:
+    """The numbers below `count` in one seeded shuffle after another."""
+
+    def __init__(self, count: int, *key: int) -> None:
+        self._count, self._key = count, key
+        self._last: tuple[int, np.ndarray] = (-1, np.zeros(0, np.int64))
+
+    def at(self, position: int) -> int:
+        epoch, offset = divmod(position, self._count)
+        if self._last[0] != epoch:
+            stream = np.random.default_rng([*self._key, epoch])
+            self._last = (epoch, stream.permutation(self._count))
+        return int(self._last[1][offset])
+
+    def take(self, start: int, count: int) -> np.ndarray:
+        return np.array([self.at(start + i) for i in range(count)], np.int64)

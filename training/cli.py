@@ -31,6 +31,12 @@ FOLDER = click.Path(path_type=Path, file_okay=True)
 )
 @click.option("--method", type=click.Choice(METHODS), help="How to learn.  [default: auto]")
 @click.option(
+    "--labels",
+    type=FOLDER,
+    metavar="FILE",
+    help="CSV with a path and a label a line, for supcon.  [default: the class folders]",
+)
+@click.option(
     "--backbone",
     metavar="NAME",
     help="A torchvision network: resnet18, mobilenet_v2, convnext_tiny, ...  [default: auto]",

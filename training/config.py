@@ -12,7 +12,7 @@ from typing import Any, get_args
 
 from training.errors import ConfigError
 
-METHODS = ("auto", "simclr", "byol")
+METHODS = ("auto", "simclr", "byol", "supcon")
 DEVICES = ("auto", "cpu", "cuda")
 VIEWS = ("everyday", "no-mirror", "shapes")
 
@@ -28,6 +28,8 @@ class TrainConfig:
     out: Path = Path("run")
     # BYOL needs no negatives, so bursts of near-duplicates do not hurt it: small collections.
     method: str = "auto"
+    # Path and label of photos, for supcon; None: the class folders.
+    labels: Path | None = None
     # mobilenet_v2 on a CPU, resnet50 on a GPU.
     backbone: str = "auto"
     # auto, imagenet, random, or a file. On small collections the start decides the quality.
@@ -68,6 +70,11 @@ class TrainConfig:
         _check_range("seed", self.seed, 0, 2**31 - 1)
         if self.epochs is not None and self.budget_seconds is not None:
             raise ConfigError("--epochs and --budget were both given", hint="give one of the two")
+        if self.labels is not None and self.method not in ("auto", "supcon"):
+            raise ConfigError(
+                f"--labels was given, and --method {self.method} learns without labels",
+                hint="use --method supcon, or leave --labels out",
+            )
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, paths as text."""

@@ -53,7 +53,8 @@ class _Session:
         self.stop = around.stop
         chosen, held_out = split_held_out(len(ready.photos), plan.seed)
         self.trainer = Trainer(plan, ready.backbone)
-        self.batches = PhotoBatches(ready.photos, chosen, plan)
+        codes = None if ready.labels is None else ready.labels.codes
+        self.batches = PhotoBatches(ready.photos, chosen, plan, labels=codes)
         self.clock = Clock(plan.steps(len(chosen)), plan.budget_seconds, started)
         settings = MonitorSettings(
             self.trainer.recipes, Preprocessing(plan.embed_size), self.trainer.device, plan.seed
@@ -103,7 +104,7 @@ class _Session:
             before = clock.seconds()
             # The middle of the step: the first one learns too, and the last not quite nothing.
             loss = self.loss = trainer.train_step(
-                *self.batches.at(trainer.step), clock.progress(trainer.step + 0.5)
+                self.batches.at(trainer.step), clock.progress(trainer.step + 0.5)
             )
             if trainer.step % STEPS_PER_LOG == 0:
                 self._log_step(log, loss, progress, time.monotonic() - logged)

@@ -26,7 +26,7 @@ from training.verdict import (
     sentence,
 )
 
-METHOD_NAMES = {"simclr": "SimCLR", "byol": "BYOL"}
+METHOD_NAMES = {"simclr": "SimCLR", "byol": "BYOL", "supcon": "SupCon"}
 
 
 @dataclass(frozen=True)

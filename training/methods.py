@@ -1,4 +1,4 @@
-"""SimCLR and BYOL: their parts, their loss on two views, and what they do after a step."""
+"""SimCLR, SupCon and BYOL: their parts, their loss on two views, what follows a step."""
 
 import copy
 from collections import OrderedDict
@@ -6,8 +6,9 @@ from collections import OrderedDict
 import torch
 from torch import Tensor, nn
 
+from training.distributed import gather_rows, world
 from training.errors import ConfigError
-from training.losses import byol_regression, nt_xent
+from training.losses import byol_regression, nt_xent, own_identities, sup_con
 from training.models import Encoder
 from training.schedule import cosine_tau
 
@@ -23,9 +24,18 @@ class Method(nn.Module):
 
     backbone: Encoder
 
-    def loss(self, first: Tensor, second: Tensor) -> Tensor:
-        """A float32 scalar for two views of the same photos, `(N, 3, s, s)` normalised each."""
+    def loss(self, first: Tensor, second: Tensor, labels: Tensor | None = None) -> Tensor:
+        """A float32 scalar for two views of the same photos, `(N, 3, s, s)` normalised each.
+
+        `labels` `(N,)` int64 are negative for photos without one; only SupCon looks at them. Where
+        several processes train together, each gives its share of the photos, and the loss of all
+        is the mean of theirs.
+        """
         raise NotImplementedError
+
+    def forward(self, first: Tensor, second: Tensor, labels: Tensor | None = None) -> Tensor:
+        """The loss: what DistributedDataParallel calls."""
+        return self.loss(first, second, labels)
 
     def after_step(self, progress: float) -> None:
         """What follows every optimiser step; `progress` of the whole run in [0, 1]."""
@@ -48,14 +58,34 @@ class SimCLR(Method):
             nn.BatchNorm1d(projection_dim),
         )
 
-    def loss(self, first: Tensor, second: Tensor) -> Tensor:
-        """NT-Xent over 2N views, at least 0."""
-        # One pass: both views are drawn alike, so they share their batch statistics.
-        projections: Tensor = self.projector(self.backbone(torch.cat((first, second))))
-        return nt_xent(*projections.chunk(2), temperature=self.temperature)
+    def loss(self, first: Tensor, second: Tensor, labels: Tensor | None = None) -> Tensor:
+        """NT-Xent over the 2N views of all processes, at least 0."""
+        views = self._projections(first, second)
+        return nt_xent(*views, temperature=self.temperature, anchors=_own_views(first))
 
     def after_step(self, progress: float) -> None:
         """Nothing follows a step of SimCLR."""
+
+    def _projections(self, first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
+        """Both views' projections, of all processes' photos, `(N, d)` each."""
+        # One pass: both views are drawn alike, so they share their batch statistics.
+        projections: Tensor = self.projector(self.backbone(torch.cat((first, second))))
+        pairs = gather_rows(torch.stack(projections.chunk(2), dim=1))  # (N, 2, d)
+        return pairs[:, 0], pairs[:, 1]
+
+
+class SupCon(SimCLR):
+    """Views of photos of one class attract each other, all others repel (arXiv 2004.11362).
+
+    A photo without a label is a class of its own, as in SimCLR.
+    """
+
+    def loss(self, first: Tensor, second: Tensor, labels: Tensor | None = None) -> Tensor:
+        """The supervised contrastive loss over the 2N views of all processes, at least 0."""
+        assert labels is not None
+        rows = torch.cat(self._projections(first, second))
+        classes = own_identities(gather_rows(labels)).repeat(2)
+        return sup_con(rows, classes, temperature=self.temperature, anchors=_own_views(first))
 
 
 class BYOL(Method):
@@ -77,7 +107,7 @@ class BYOL(Method):
         self.target = copy.deepcopy(self._online()).requires_grad_(False)
         self.tau_base = tau_base
 
-    def loss(self, first: Tensor, second: Tensor) -> Tensor:
+    def loss(self, first: Tensor, second: Tensor, labels: Tensor | None = None) -> Tensor:
         """The mean of predicting one view from the other, both ways, in [0, 4]."""
         # A pass per view, as published: the two views are made differently (only one is always
         # blurred, only one solarized), so batch statistics over both would be those of neither.
@@ -125,12 +155,12 @@ def build_method(
     """A method around a backbone that already holds its starting weights.
 
     Args:
-        name: simclr or byol.
+        name: simclr, byol or supcon.
         backbone: `(N, 3, s, s)` to `(N, embedding_dim)`; it is trained in place.
         projection_dim: width of what the loss compares.
         hidden_dim: width of the hidden layers of projector and predictor.
-        temperature: of NT-Xent; BYOL has none.
-        tau_base: the target's momentum at the start, in [0, 1]; SimCLR has no target.
+        temperature: of SimCLR and SupCon; BYOL has none.
+        tau_base: the momentum of BYOL's target at the start, in [0, 1].
 
     Raises:
         ConfigError: there is no such method.
@@ -138,14 +168,26 @@ def build_method(
     sizes = {"projection_dim": projection_dim, "hidden_dim": hidden_dim}
     if name == "simclr":
         return SimCLR(backbone, temperature=temperature, **sizes)
+    if name == "supcon":
+        return SupCon(backbone, temperature=temperature, **sizes)
     if name == "byol":
         return BYOL(backbone, tau_base=tau_base, **sizes)
-    raise ConfigError(f"there is no method {name!r}", hint="use simclr or byol")
+    raise ConfigError(f"there is no method {name!r}", hint="use simclr, byol or supcon")
 
 
 def _hidden(inputs: int, outputs: int) -> list[nn.Module]:
     """A hidden layer; its bias would be taken out by the normalisation that follows."""
     return [nn.Linear(inputs, outputs, bias=False), nn.BatchNorm1d(outputs), nn.ReLU(inplace=True)]
+
+
+def _own_views(first: Tensor) -> Tensor | None:
+    """Which of all processes' 2N views are this one's; None where it is alone."""
+    here = world()
+    if here.size == 1:
+        return None
+    total = here.size * len(first)
+    own = torch.arange(total, device=first.device)[here.share(total)]
+    return torch.cat((own, own + total))
 
 
 def _state(module: nn.Module) -> list[Tensor]:

@@ -81,7 +81,9 @@ def choose(config: TrainConfig, found: Survey, network: Network, start: str) -> 
     """The plan for a known start, before anything was timed."""
     tuned = start != "random"  # weights that already know something are moved gently
     small = found.files < 5000
-    method = config.method if config.method != "auto" else ("byol" if small else "simclr")
+    method = config.method
+    if method == "auto":
+        method = "supcon" if config.labels else "byol" if small else "simclr"
     plan = Plan(
         network=network,
         method=method,
@@ -103,7 +105,7 @@ def choose(config: TrainConfig, found: Survey, network: Network, start: str) -> 
         tau=0.99,
         hidden_dim=2048 if network.device == "cuda" else 1024,
         projection_dim=256 if method == "byol" else 128,
-        temperature=0.2,
+        temperature=0.1 if method == "supcon" else 0.2,  # as each paper found best
         seed=config.seed,
         reasons=tuple(_reasons(config, found, network, method, start)),
     )
@@ -174,9 +176,11 @@ def _reasons(
     if config.backbone == "auto":
         reasons.append(f"{network.backbone}: the default on a {network.device.upper()}")
     if config.method == "auto":
-        why = "it needs no negatives, so near-duplicates do not hurt"
-        if method == "simclr":
-            why = "its negatives pay on large collections"
+        why = {
+            "byol": "it needs no negatives, so near-duplicates do not hurt",
+            "simclr": "its negatives pay on large collections",
+            "supcon": "there are labels to learn from",
+        }[method]
         reasons.append(f"{method}: {found.files:,} files; {why}")
     if config.freeze is None and start != "random":
         reasons.append("the first half of the network stays as it is: edges and textures are known")

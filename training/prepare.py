@@ -13,13 +13,22 @@ from training.checkpoint import load_encoder, save_encoder
 from training.config import TrainConfig
 from training.errors import CollectionError, ConfigError, Interrupted, LookalikeError, RunError
 from training.files import atomic_write
+from training.labels import PhotoLabels, check_teachable, folder_classes, read_labels
 from training.models import Backbone, build_backbone, forward_gflops, restore_backbone
 from training.monitor import split_held_out
 from training.plan import TRAINING_MIN, Plan, plan_from_json
 from training.planning import choose, choose_network, fit_to_machine, survey
 from training.progress import Progress
 from training.randomness import LAYERS, seed_for
-from training.runs import PHOTOS_FILE, RunFolder, create_run, discard_run, open_run
+from training.runs import (
+    LABELS_FILE,
+    PHOTOS_FILE,
+    PROBLEMS_FILE,
+    RunFolder,
+    create_run,
+    discard_run,
+    open_run,
+)
 from training.spec import EncoderSpec, Preprocessing
 from training.trainer import seconds_per_step
 from training.weights import load_start
@@ -44,6 +53,7 @@ class Prepared:
     spec: EncoderSpec  # of the start; its origin says which weights they are
     backbone: Backbone  # at its starting weights
     photos: PhotoSet
+    labels: PhotoLabels | None  # of the photos; None where the method learns without
 
 
 def prepare(config: TrainConfig, around: Surroundings, *, resume: bool) -> Prepared:
@@ -61,6 +71,7 @@ def prepare(config: TrainConfig, around: Surroundings, *, resume: bool) -> Prepa
     try:
         plan, spec, backbone = _planned(run, config, around)
         photos = _decoded(run, config, plan, around)
+        labels = _labelled(run, config, photos, around) if plan.method == "supcon" else None
         plan = _with_fitting_batch(run, config, plan, len(photos))
     except Interrupted as stopped:
         raise Interrupted(stopped.message, hint=resume_hint(config)) from None
@@ -68,7 +79,7 @@ def prepare(config: TrainConfig, around: Surroundings, *, resume: bool) -> Prepa
         if not resume:
             discard_run(run)
         raise
-    return Prepared(run, config, plan, spec, backbone, photos)
+    return Prepared(run, config, plan, spec, backbone, photos, labels)
 
 
 def resume_hint(config: TrainConfig) -> str:
@@ -143,6 +154,30 @@ def _decoded(run: RunFolder, config: TrainConfig, plan: Plan, around: Surroundin
         )
     _same_collection(run, photos)
     return photos
+
+
+def _labelled(
+    run: RunFolder, config: TrainConfig, photos: PhotoSet, around: Surroundings
+) -> PhotoLabels:
+    """The labels to learn from; a resumed run's are those it began with."""
+    kept = run.path / LABELS_FILE
+    if kept.is_file():
+        return read_labels(kept, photos.paths)
+    given = config.labels
+    labels = read_labels(given, photos.paths) if given else folder_classes(photos.paths)
+    check_teachable(labels)
+    around.progress.say(
+        f"{labels.count:,} of {len(photos):,} photos have one of {len(labels.names)} labels"
+    )
+    if labels.problems:
+        around.progress.say(
+            f"{len(labels.problems):,} lines of {given} cannot be used, see {PROBLEMS_FILE} in "
+            f"the run; the first: {labels.problems[0]}"
+        )
+        text = "".join(f"{problem}\n" for problem in labels.problems)
+        atomic_write(run.path / PROBLEMS_FILE, text.encode("utf-8", "surrogateescape"))
+    run.write_labels(photos.paths, labels)
+    return labels
 
 
 def _with_fitting_batch(run: RunFolder, config: TrainConfig, plan: Plan, photos: int) -> Plan:

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 # Purposes, so that no two uses share a stream.
-ORDER, HELD_OUT, MONITOR, VIEWS, LAYERS = range(5)
+ORDER, HELD_OUT, MONITOR, VIEWS, LAYERS, CLASSES, CLASS_PHOTOS = range(7)
 
 
 def generator_for(*key: int, device: torch.device | str = "cpu") -> torch.Generator:

@@ -5,6 +5,7 @@ import io
 import json
 import os
 import shutil
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from training.checkpoint import CHECKPOINT_FILE, START_FILE, TRAINED_FILE
 from training.config import TrainConfig, config_from_json
 from training.errors import RunError
 from training.files import atomic_write, mark_folder
+from training.labels import PhotoLabels
 from training.photos import SkippedFile
 from training.spec import ENCODER_FILE
 
@@ -22,6 +24,8 @@ SPEC_FILE = "encoder.json"
 REPORT_FILE = "report.json"
 SKIPPED_FILE = "skipped.csv"
 PHOTOS_FILE = "photos.json"
+LABELS_FILE = "labels.csv"
+PROBLEMS_FILE = "labels-problems.txt"
 VIEWS_FILE = "views.png"
 CURVES_FILE = "curves.png"
 
@@ -84,12 +88,26 @@ class RunFolder:
 
     def write_skipped(self, skipped: tuple[SkippedFile, ...]) -> None:
         """List the files that were not used, path and reason, as CSV."""
+        lines = ((os.fsdecode(file.path), file.reason) for file in skipped)
+        self._write_csv(SKIPPED_FILE, ("path", "reason"), lines)
+
+    def write_labels(self, paths: tuple[bytes, ...], labels: PhotoLabels) -> None:
+        """The labels that a run learns from, as a CSV that `--labels` reads."""
+        rows = [
+            (os.fsdecode(path), labels.names[code])
+            for path, code in zip(paths, labels.codes, strict=True)
+            if code >= 0
+        ]
+        self._write_csv(LABELS_FILE, ("path", "label"), rows)
+
+    def _write_csv(
+        self, name: str, columns: tuple[str, ...], lines: Iterable[tuple[str, ...]]
+    ) -> None:
         text = io.StringIO()
         rows = csv.writer(text)
-        rows.writerow(["path", "reason"])
-        rows.writerows((os.fsdecode(file.path), file.reason) for file in skipped)
-        data = text.getvalue().encode("utf-8", "surrogateescape")
-        atomic_write(self.path / SKIPPED_FILE, data)
+        rows.writerow(columns)
+        rows.writerows(lines)
+        atomic_write(self.path / name, text.getvalue().encode("utf-8", "surrogateescape"))
 
 
 def create_run(config: TrainConfig) -> RunFolder:

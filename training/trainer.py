@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from training.augment import make_views
+from training.batches import Batch
 from training.checkpoint import Checkpoint
 from training.errors import RunError
 from training.methods import build_method
@@ -69,14 +70,14 @@ class Trainer:
         self.step = 0
         self.lr = 0.0
 
-    def train_step(self, pixels: Tensor, aspects: Tensor, progress: float) -> Tensor:
+    def train_step(self, batch: Batch, progress: float) -> Tensor:
         """One optimiser step on a batch; gives the loss, still on the device."""
-        first, second = self._views(pixels, aspects)
+        first, second = self._views(batch)
         torch.manual_seed(seed_for(self.plan.seed, LAYERS, self.step))  # stochastic depth
         self.lr = self.plan.lr * warmup_cosine(progress, warmup=self.plan.warmup)
         set_learning_rate(self.optimizer, self.lr)
         with torch.autocast("cuda", torch.bfloat16, enabled=self.device.type == "cuda"):
-            loss: Tensor = self.method.loss(self._see(first), self._see(second))
+            loss: Tensor = self.method.loss(self._see(first), self._see(second), batch.labels)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         self.optimizer.step()
@@ -97,11 +98,14 @@ class Trainer:
         restore_optimizer(self.optimizer, _below(checkpoint.tensors, "optimizer."))
         self.step = int(checkpoint.facts["step"])
 
-    def _views(self, pixels: Tensor, aspects: Tensor) -> tuple[Tensor, Tensor]:
+    def _views(self, batch: Batch) -> tuple[Tensor, Tensor]:
         seed, device = self.plan.seed, self.device
         first, second = (
             make_views(
-                pixels, aspects, recipe, generator_for(seed, VIEWS, self.step, view, device=device)
+                batch.pixels,
+                batch.aspects,
+                recipe,
+                generator_for(seed, VIEWS, self.step, view, device=device),
             )
             for view, recipe in enumerate(self.recipes)
         )
@@ -123,12 +127,14 @@ def seconds_per_step(plan: Plan, backbone: Backbone, *, steps: int = 3) -> float
     shape = (plan.batch_size, plan.cache_size, plan.cache_size, 3)
     generator = generator_for(plan.seed, VIEWS)
     pixels = torch.randint(0, 256, shape, dtype=torch.uint8, generator=generator)
-    aspects = torch.ones(plan.batch_size)
-    pixels, aspects = pixels.to(trainer.device), aspects.to(trainer.device)
+    labels = torch.arange(plan.batch_size) // 2
+    batch = Batch(
+        *(rows.to(trainer.device) for rows in (pixels, labels, torch.ones(plan.batch_size)))
+    )
     times: list[float] = []
     for _ in range(steps + 1):
         started = time.monotonic()
-        trainer.train_step(pixels, aspects, 0.0).item()
+        trainer.train_step(batch, 0.0).item()
         times.append(time.monotonic() - started)
     return sorted(times[1:])[steps // 2]
 

@@ -22,8 +22,8 @@ def write_views(
     run: Path, batches: PhotoBatches, recipes: tuple[ViewRecipe, ViewRecipe], seed: int
 ) -> None:
     """A sheet of what training sees: a row a photo, the photo itself first, then its views."""
-    pixels, aspects = batches.at(0)
-    pixels, aspects = pixels[:SHEET_PHOTOS], aspects[:SHEET_PHOTOS]
+    batch = batches.at(0)
+    pixels, aspects = batch.pixels[:SHEET_PHOTOS], batch.aspects[:SHEET_PHOTOS]
     size = recipes[0].image_size
     columns = [_shrunk(pixels, size)]
     for number in range(SHEET_VIEWS * len(recipes)):

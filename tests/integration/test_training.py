@@ -92,7 +92,7 @@ def test_quality_is_known_from_the_starting_weights_on_and_classes_decide(
     assert "k-NN" in report.verdict
 
 
-@pytest.mark.parametrize("method", ["simclr", "byol"])
+@pytest.mark.parametrize("method", ["simclr", "byol", "supcon"])
 def test_two_runs_with_one_seed_give_identical_weights(
     photos: Path, tmp_path: Path, surroundings: Surroundings, method: str
 ) -> None:
@@ -113,6 +113,26 @@ def test_a_resumed_run_ends_with_the_weights_of_one_that_was_never_stopped(
 
     assert "--resume" in stopped.value.hint
     assert same_weights(tmp_path / "straight", tmp_path / "halting")
+
+
+def test_labels_from_a_file_teach_and_what_cannot_be_used_is_listed(
+    photos: Path, tmp_path: Path, surroundings: Surroundings
+) -> None:
+    names = [f"circle/{n.name},round" for n in sorted((photos / "circle").iterdir())[:9]]
+    names += [f"cross/{n.name},pointed" for n in sorted((photos / "cross").iterdir())[:9]]
+    file = tmp_path / "labels.csv"
+    file.write_text("\n".join(["path,label", *names, "gone.jpg,round"]))
+    halting = stopping_after(surroundings, 64)
+    with pytest.raises(Interrupted):
+        train(photos, tmp_path / "run", halting, labels=file)
+    file.unlink()  # the run keeps what it learns from
+
+    report = pretrain(TrainConfig(photos, tmp_path / "run"), surroundings, resume=True)
+
+    assert report.method == "supcon"
+    kept = (tmp_path / "run" / "labels.csv").read_text().splitlines()
+    assert sorted(kept) == sorted(["path,label", *names])
+    assert "gone.jpg" in (tmp_path / "run" / "labels-problems.txt").read_text()
 
 
 def test_a_run_stopped_while_decoding_goes_on_too(
@@ -212,6 +232,7 @@ def test_a_folder_without_photos_is_an_error_and_leaves_no_run(
         {"init": "nowhere.pth"},
         {"init": "imagenet"},
         {"batch_size": 53},  # of 52 photos to learn from
+        {"labels": Path("nowhere.csv")},
     ],
 )
 def test_a_run_that_cannot_begin_leaves_nothing_behind(

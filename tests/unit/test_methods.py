@@ -1,4 +1,4 @@
-"""SimCLR and BYOL around a backbone small enough to look into."""
+"""SimCLR, SupCon and BYOL around a backbone small enough to look into."""
 
 import copy
 from collections.abc import Callable, Iterator
@@ -8,11 +8,14 @@ import torch
 from torch import Tensor, nn
 
 from training.errors import ConfigError
-from training.losses import nt_xent
-from training.methods import BYOL, Method, SimCLR, build_method
+from training.losses import nt_xent, own_identities, sup_con
+from training.methods import BYOL, Method, SimCLR, SupCon, build_method
 from training.models import Backbone
 
-NAMES = ("simclr", "byol")
+NAMES = ("simclr", "byol", "supcon")
+
+# Of the eight photos in `views`; two have none.
+LABELS = torch.tensor([0, 0, 1, -1, 1, 2, 2, -1])
 
 
 @pytest.fixture(autouse=True)
@@ -58,7 +61,7 @@ def train(method: Method, steps: int, step: Callable[[int], float] = lambda _: 0
     optimiser = torch.optim.SGD(moving, lr=0.1)
     for index in range(steps):
         optimiser.zero_grad()
-        method.loss(*views(index)).backward()
+        method.loss(*views(index), LABELS).backward()
         optimiser.step()
         method.after_step(step(index))
 
@@ -83,14 +86,14 @@ def online_state(method: BYOL) -> dict[str, Tensor]:
     }
 
 
-# ---- both methods
+# ---- all methods
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_trainable_parameter_gets_a_gradient_and_no_other(name: str) -> None:
     method = build(name)
 
-    method.loss(*views()).backward()
+    method.loss(*views(), LABELS).backward()
 
     for parameter_name, parameter in method.named_parameters():
         if parameter_name.startswith("target."):
@@ -123,7 +126,7 @@ def test_the_loss_falls_when_the_same_views_come_again(name: str) -> None:
 
     for _ in range(30):
         optimiser.zero_grad()
-        loss = method.loss(*views())
+        loss = method.loss(*views(), LABELS)
         loss.backward()
         optimiser.step()
         method.after_step(0.5)
@@ -137,7 +140,7 @@ def test_the_loss_is_a_float32_scalar_under_autocast(name: str) -> None:
     method = build(name)
 
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        loss = method.loss(*views())
+        loss = method.loss(*views(), LABELS)
     loss.backward()
 
     assert loss.shape == ()
@@ -181,7 +184,7 @@ def test_evaluation_mode_leaves_every_buffer_alone(name: str) -> None:
     before = snapshot(method)
 
     with torch.no_grad():
-        loss = method.loss(*views())
+        loss = method.loss(*views(), LABELS)
 
     assert loss.isfinite()
     assert_same(method.state_dict(), before)
@@ -215,6 +218,29 @@ def test_nothing_follows_a_step_of_simclr() -> None:
     assert_same(method.state_dict(), before)
 
 
+# ---- SupCon
+
+
+def test_supcon_pulls_both_views_of_all_photos_of_a_class_together() -> None:
+    method = build("supcon")
+    assert isinstance(method, SupCon)
+    first, second = views()
+
+    loss = method.loss(first, second, LABELS)
+
+    projections = method.projector(method.backbone(torch.cat((first, second))))
+    classes = own_identities(LABELS).repeat(2)
+    assert torch.allclose(loss, sup_con(projections, classes, temperature=0.5))
+
+
+def test_supcon_without_any_label_is_simclr() -> None:
+    supcon, simclr = build("supcon"), build("simclr")
+
+    losses = [method.loss(*views(), torch.full((8,), -1)) for method in (supcon, simclr)]
+
+    assert torch.equal(*losses)
+
+
 # ---- BYOL
 
 
@@ -246,7 +272,7 @@ def test_the_target_sees_batch_statistics_in_training() -> None:
     method = build_byol()
     counter = method.target.get_submodule("projector.1").num_batches_tracked
 
-    method.loss(*views())
+    method.loss(*views(), LABELS)
 
     assert int(counter) == 2  # one pass per view
 
@@ -254,7 +280,7 @@ def test_the_target_sees_batch_statistics_in_training() -> None:
 def test_momentum_one_freezes_the_target_buffers_included() -> None:
     method = build_byol()
     train(method, steps=1)
-    method.loss(*views()).backward()
+    method.loss(*views(), LABELS).backward()
     torch.optim.SGD(method.backbone.parameters(), lr=1.0).step()
     before = snapshot(method.target)
 
@@ -265,7 +291,7 @@ def test_momentum_one_freezes_the_target_buffers_included() -> None:
 
 def test_momentum_zero_copies_the_online_network_buffers_included() -> None:
     method = build_byol(tau_base=0.0)
-    method.loss(*views()).backward()
+    method.loss(*views(), LABELS).backward()
     torch.optim.SGD(method.parameters(), lr=1.0).step()
 
     method.after_step(0.0)

@@ -49,7 +49,7 @@ def test_every_photo_is_seen_once_an_epoch_in_an_order_that_changes(photos: Phot
     batches = PhotoBatches(photos, np.arange(PHOTOS), replace(make_plan(), batch_size=5))
 
     epochs = [
-        np.concatenate([batches.at(step)[1].numpy() for step in range(4 * e, 4 * e + 4)])
+        np.concatenate([batches.at(step).aspects.numpy() for step in range(4 * e, 4 * e + 4)])
         for e in range(2)
     ]
 
@@ -59,9 +59,9 @@ def test_every_photo_is_seen_once_an_epoch_in_an_order_that_changes(photos: Phot
 
 
 def test_a_batch_holds_the_pixels_of_its_photos(photos: PhotoSet) -> None:
-    pixels, aspects = PhotoBatches(photos, np.arange(PHOTOS), make_plan()).at(1)
+    batch = PhotoBatches(photos, np.arange(PHOTOS), make_plan()).at(1)
 
-    for picture, aspect in zip(pixels.numpy(), aspects.numpy(), strict=True):
+    for picture, aspect in zip(batch.pixels.numpy(), batch.aspects.numpy(), strict=True):
         photo = int(np.argmin(np.abs(photos.aspects - aspect)))
         np.testing.assert_array_equal(picture, photos.pixels[photos.rows[photo]])
 
@@ -72,10 +72,10 @@ def test_batches_do_not_depend_on_what_was_asked_before(photos: PhotoSet) -> Non
     for step in (9, 0, 4):
         used.at(step)
 
-    assert torch.equal(fresh.at(2)[0], used.at(2)[0])
+    assert torch.equal(fresh.at(2).pixels, used.at(2).pixels)
 
 
-@pytest.mark.parametrize("method", ["simclr", "byol"])
+@pytest.mark.parametrize("method", ["simclr", "byol", "supcon"])
 def test_a_restored_trainer_takes_the_very_steps_of_one_that_never_stopped(
     photos: PhotoSet, tmp_path: Path, method: str
 ) -> None:
@@ -83,15 +83,15 @@ def test_a_restored_trainer_takes_the_very_steps_of_one_that_never_stopped(
     batches = PhotoBatches(photos, np.arange(PHOTOS), plan)
     straight, first = make_trainer(plan), make_trainer(plan)
     for step in range(4):
-        straight.train_step(*batches.at(step), step / 4)
+        straight.train_step(batches.at(step), step / 4)
     for step in range(2):
-        first.train_step(*batches.at(step), step / 4)
+        first.train_step(batches.at(step), step / 4)
     save_checkpoint(tmp_path / "c", first.checkpoint(seconds=1.0))
 
     resumed = make_trainer(plan)
     resumed.restore(load_checkpoint(tmp_path / "c"))
     for step in range(2, 4):
-        resumed.train_step(*batches.at(step), step / 4)
+        resumed.train_step(batches.at(step), step / 4)
 
     ends = [trainer.checkpoint(0.0).tensors for trainer in (straight, resumed)]
     assert resumed.step == 4
@@ -101,7 +101,7 @@ def test_a_restored_trainer_takes_the_very_steps_of_one_that_never_stopped(
 
 def test_two_trainers_with_one_seed_agree_and_with_another_do_not(photos: PhotoSet) -> None:
     losses = [
-        float(make_trainer(plan).train_step(*PhotoBatches(photos, np.arange(20), plan).at(0), 0.5))
+        float(make_trainer(plan).train_step(PhotoBatches(photos, np.arange(20), plan).at(0), 0.5))
         for plan in (make_plan(), make_plan(), make_plan(seed=1))
     ]
 
@@ -114,7 +114,7 @@ def test_training_leaves_frozen_blocks_as_they_were(photos: PhotoSet) -> None:
     trained = trainer.method.backbone.state_dict()
     before = {name: value.clone() for name, value in trained.items()}
 
-    trainer.train_step(*PhotoBatches(photos, np.arange(PHOTOS), trainer.plan).at(0), 0.5)
+    trainer.train_step(PhotoBatches(photos, np.arange(PHOTOS), trainer.plan).at(0), 0.5)
 
     assert all(torch.equal(frozen[n], v) for n, v in trainer.frozen.state_dict().items())
     assert not all(torch.equal(before[n], v) for n, v in trained.items())
