@@ -23,6 +23,7 @@ from indexer.passes import (
 from indexer.pipeline import embed_files
 from indexer.records import KnownSkip, State
 from indexer.scan import Difference, find_difference
+from indexer.selection import fill_in_shots
 from indexer.sources import EncoderSource, find_source
 from indexer.wording import quoted, shown
 from training.errors import CollectionError, Interrupted
@@ -107,6 +108,7 @@ def build(
         _embed(request.photos, difference, ledger, chosen, progress, stop)
         embedding_seconds = time.monotonic() - embedding_started
         ledger.settle(request.photos)
+        fill_in_shots(folder.catalogue, request.photos, progress=progress, stop=stop)
         notes = _finish(request, folder, catalogue, chosen, before)
     counts = ledger.counts
     return IndexReport(

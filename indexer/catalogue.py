@@ -11,11 +11,9 @@ Every method opens its own short-lived connection, so one value serves all threa
 
 import json
 import random
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from itertools import groupby
-from operator import itemgetter
 from pathlib import Path
 from sqlite3 import Connection
 
@@ -23,12 +21,12 @@ import numpy as np
 
 from indexer import schema
 from indexer.records import (
+    Content,
     Counts,
     Embeddings,
     KnownPhoto,
     KnownSkip,
     Pending,
-    PhotoFacts,
     Published,
     Sighting,
     StagedSample,
@@ -120,23 +118,6 @@ class Catalogue:
             find = "SELECT vector FROM staged WHERE content_id = ?"
             rows = [connection.execute(find, row).fetchone()[0] for row in sorted(drawn)]
         return StagedSample(len(ids), _stacked(rows))
-
-    def facts(self, ids: Iterable[int]) -> dict[int, PhotoFacts]:
-        """What is known of each of `ids` that has a path."""
-        with self._reading() as connection:
-            rows = connection.execute(
-                "SELECT contents.id, photos.path, width, height, format, contents.size_bytes,"
-                " mtime_ns, lower(hex(hash)) FROM json_each(?) AS wanted"
-                " JOIN contents ON contents.id = wanted.value"
-                " JOIN photos ON content_id = contents.id ORDER BY contents.id, photos.path",
-                (json.dumps(sorted({int(photo_id) for photo_id in ids})),),
-            ).fetchall()
-        found = {}
-        for photo_id, same in groupby(rows, key=itemgetter(0)):
-            (_, path, *facts), *copies = same
-            others = tuple(row[1] for row in copies)
-            found[photo_id] = PhotoFacts(photo_id, path, others, *facts)
-        return found
 
     def first_paths(self, ids: list[int]) -> dict[int, bytes]:
         """The first path, in byte order, of each of `ids` that has one."""
@@ -269,9 +250,10 @@ def _store(connection: Connection, sighting: Sighting, *, staged: bool) -> None:
     file, content = sighting.file, sighting.content
     if content is not None:
         connection.execute(
-            "INSERT OR IGNORE INTO contents (hash, width, height, format, size_bytes)"
-            " VALUES (?, ?, ?, ?, ?)",
-            (content.hash, content.width, content.height, content.format, content.size_bytes),
+            "INSERT OR IGNORE INTO contents"
+            " (hash, width, height, format, size_bytes, taken, camera, exif_read)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, TRUE)",
+            (*_columns(content), content.shot.taken, content.shot.camera),
         )
     found = connection.execute("SELECT id FROM contents WHERE hash = ?", (sighting.hash,))
     (content_id,) = found.fetchone()
@@ -287,6 +269,10 @@ def _store(connection: Connection, sighting: Sighting, *, staged: bool) -> None:
         "INSERT OR REPLACE INTO photos VALUES (?, ?, ?, ?)",
         (file.path, content_id, file.size_bytes, file.mtime_ns),
     )
+
+
+def _columns(content: Content) -> tuple[bytes, int, int, str, int]:
+    return content.hash, content.width, content.height, content.format, content.size_bytes
 
 
 def _store_skips(connection: Connection, skips: list[KnownSkip]) -> None:

@@ -12,8 +12,10 @@ import numpy as np
 from indexer import vectors
 from indexer.catalogue import Catalogue
 from indexer.encoder import OnnxEncoder
+from indexer.filters import Filter
 from indexer.folder import GalleryFolder
 from indexer.records import PhotoFacts, Published, State
+from indexer.selection import facts_of, select
 from indexer.wording import quoted, shown
 from training.errors import GalleryError, LookalikeError, PhotoError
 from training.photos import Photo, SkippedFile, decode, read_file
@@ -151,7 +153,11 @@ class Gallery:
 
     def photos(self, ids: Iterable[int]) -> dict[int, PhotoFacts]:
         """What is known of many photos, in one query; ids that the gallery lacks are left out."""
-        return self._catalogue.facts(ids)
+        return facts_of(self._folder.catalogue, ids)
+
+    def select(self, wanted: Filter) -> np.ndarray:
+        """The photos that a filter means: ids `(n,)` int64, ascending, for `search(among=...)`."""
+        return select(self._folder.catalogue, wanted)
 
     def photo(self, photo_id: int) -> PhotoFacts:
         """What is known of a photo.
@@ -159,7 +165,7 @@ class Gallery:
         Raises:
             GalleryError: the gallery has no such photo.
         """
-        facts = self._catalogue.facts([photo_id]).get(photo_id)
+        facts = self.photos([photo_id]).get(photo_id)
         if facts is None:
             raise _no_photo(photo_id)
         return facts

@@ -141,5 +141,5 @@ def _read(
     except PhotoError as error:
         skip = KnownSkip(file.path, error.message, file.size_bytes, file.mtime_ns)
         return _Read(Finished(candidate, skip=skip))
-    content = Content(digest, photo.width, photo.height, photo.format, len(data))
+    content = Content(digest, photo.width, photo.height, photo.format, len(data), photo.shot)
     return _Read(Finished(candidate, digest, content), preprocessing.prepare(photo.image))

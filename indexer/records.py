@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from training.exif import UNKNOWN_SHOT, Shot
 from training.photos import FoundFile
 
 
@@ -45,6 +46,7 @@ class Content:
     height: int
     format: str
     size_bytes: int
+    shot: Shot = UNKNOWN_SHOT
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +111,8 @@ class PhotoFacts:
     size_bytes: int
     mtime_ns: int
     content_hash: str  # SHA-256, hex
+    taken: str | None = None  # "YYYY-MM-DD HH:MM:SS" by the camera's clock; None: EXIF has none
+    camera: str | None = None  # None: EXIF has none
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,6 +61,14 @@ MIGRATIONS = (
 
     INSERT INTO meta VALUES ('generation', 0);
     """,
+    # When and with what a photo was taken; `exif_read` is 0 where nobody has looked yet.
+    """
+    ALTER TABLE contents ADD COLUMN taken TEXT;
+
+    ALTER TABLE contents ADD COLUMN camera TEXT;
+
+    ALTER TABLE contents ADD COLUMN exif_read INTEGER NOT NULL DEFAULT 0;
+    """,
 )
 
 

@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-import numpy as np
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
+from training.colours import to_rgb
 from training.errors import CollectionError, PhotoError
+from training.exif import UNKNOWN_SHOT, Shot, read_shot
 
 # A folder that holds this file is ours (a run, a gallery, a cache): the walk does not enter it.
 MARKER = ".lookalike"
@@ -35,9 +36,6 @@ MAX_FILE_BYTES = 1 << 30
 # Scaled JPEG decoding keeps at least this many times the wanted size before the exact resize.
 # Measured: embeddings stay at cosine 0.9998 of a full decode, at a quarter of its cost.
 DRAFT_OVERSAMPLING = 2
-
-# Scientific cameras store 12 bits in 16: data that never exceeds this is taken as 12-bit.
-MAX_12_BIT = 4095
 
 # EXIF orientations that swap width and height.
 _SIDEWAYS = (5, 6, 7, 8)
@@ -83,6 +81,7 @@ class Photo:
     width: int
     height: int
     format: str
+    shot: Shot = UNKNOWN_SHOT
 
 
 def walk(root: Path) -> Iterator[FoundFile | SkippedFile]:
@@ -163,6 +162,16 @@ def read_photo(path: Path, *, at_least: int | None = None) -> Photo:
     return decode(read_file(path), at_least=at_least)
 
 
+def photo_shot(path: Path) -> Shot:
+    """The date and camera of a file, read from its head; nothing where it cannot be read."""
+    try:
+        with Image.open(path, formats=FORMATS) as image:
+            return read_shot(image)
+    # As in `decode`: hostile bytes raise anything, and here only a date is at stake.
+    except Exception:
+        return UNKNOWN_SHOT
+
+
 def _list_root(root: Path) -> list[bytes]:
     hint = "give the folder that holds your photos"
     try:
@@ -215,7 +224,10 @@ def _decode(image: Image.Image, at_least: int | None) -> Photo:
     name = image.format or ""
     if at_least is not None and name in ("JPEG", "MPO"):
         image.draft("RGB", (DRAFT_OVERSAMPLING * at_least, DRAFT_OVERSAMPLING * at_least))
+    # A TIFF's file is closed once it is loaded; a PNG's notes may lie behind its pixels.
+    shot = read_shot(image) if name == "TIFF" else None
     image.load()
+    shot = shot or read_shot(image)
     try:
         sideways = image.getexif().get(ExifTags.Base.Orientation) in _SIDEWAYS
         upright = ImageOps.exif_transpose(image)
@@ -223,7 +235,7 @@ def _decode(image: Image.Image, at_least: int | None) -> Photo:
         sideways, upright = False, image
     if sideways:
         width, height = height, width
-    return Photo(_to_rgb(upright), width, height, "JPEG" if name == "MPO" else name)
+    return Photo(to_rgb(upright), width, height, "JPEG" if name == "MPO" else name, shot)
 
 
 def _check_size(width: int, height: int) -> None:
@@ -235,30 +247,3 @@ def _check_size(width: int, height: int) -> None:
 
 def _too_large() -> str:
     return f"larger than {MAX_PIXELS // 1_000_000} megapixels"
-
-
-def _to_rgb(image: Image.Image) -> Image.Image:
-    """8-bit RGB from any mode: alpha on white, more than 8 bits scaled, CMYK converted."""
-    if image.mode == "RGB" and not image.has_transparency_data:
-        return image
-    if image.mode.startswith("I") or image.mode == "F":
-        return _from_deep_grey(np.asarray(image))
-    if image.has_transparency_data:
-        rgba = image.convert("RGBA")
-        white = Image.new("RGBA", rgba.size, "white")
-        return Image.alpha_composite(white, rgba).convert("RGB")
-    return image.convert("RGB")
-
-
-def _from_deep_grey(values: np.ndarray) -> Image.Image:
-    """Grey of 16 or 32 bits or floats to 8 bits. Pillow's own conversion would clip to white."""
-    grey = np.nan_to_num(values.astype(np.float32), nan=0.0, posinf=0.0, neginf=0.0)
-    top = float(grey.max(initial=0.0))
-    if top <= 1.0 and values.dtype.kind == "f":
-        full = 1.0
-    elif top <= MAX_12_BIT:
-        full = 255.0 if top <= 255 else float(MAX_12_BIT)
-    else:
-        full = max(65535.0, top)
-    scaled = np.clip(grey * (255.0 / full) + 0.5, 0, 255).astype(np.uint8)
-    return Image.fromarray(scaled).convert("RGB")

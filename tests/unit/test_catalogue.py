@@ -22,6 +22,7 @@ from indexer.records import (
     Sighting,
     State,
 )
+from indexer.selection import facts_of
 from training.errors import GalleryError, StorageError
 from training.photos import FoundFile
 
@@ -75,13 +76,15 @@ def test_a_photo_comes_back_as_it_was_recorded(catalogue: Catalogue) -> None:
 
     known = KnownPhoto(101, 7, b"\x01" * 32, embedded=True)
     assert catalogue.photos(staged=True) == {path: known}
-    assert catalogue.facts([1]).get(1) == PhotoFacts(1, path, (), 40, 30, "PNG", 101, 7, "01" * 32)
+    assert facts_of(catalogue.path, [1]).get(1) == PhotoFacts(
+        1, path, (), 40, 30, "PNG", 101, 7, "01" * 32
+    )
 
 
 def test_copies_share_one_id_and_one_embedding(catalogue: Catalogue) -> None:
     published(catalogue, sighting(b"a", 1), known_sighting(b"b", 1))
 
-    facts = catalogue.facts([1]).get(1)
+    facts = facts_of(catalogue.path, [1]).get(1)
     assert facts is not None
     assert (facts.path, facts.other_paths) == (b"a", (b"b",))
     assert catalogue.counts() == Counts(photos=2, distinct=1, skipped=0)
@@ -153,7 +156,7 @@ def test_a_photo_that_left_keeps_its_embedding_for_its_return(catalogue: Catalog
     catalogue.settle(photo_root=b"/photos", gone=[b"a"], skipped=[])
 
     assert catalogue.embeddings().ids.tolist() == [2]
-    assert catalogue.facts([1]).get(1) is None
+    assert facts_of(catalogue.path, [1]).get(1) is None
     assert catalogue.embedded_hashes(staged=False) == {b"\x01" * 32, b"\x02" * 32}
 
 
