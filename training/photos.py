@@ -4,56 +4,27 @@ Training, the indexer and the app all come through here, so a photo looks the sa
 A file ends as a photo or as a reason; originals are only ever opened for reading.
 """
 
-import io
 import os
 import stat
-import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 
-from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
-
-from training.colours import to_rgb
+from training import isolation
+from training.decoding import FORMATS, Photo, decode_here, is_plain, shot_in_head
 from training.errors import CollectionError, PhotoError
-from training.exif import UNKNOWN_SHOT, Shot, read_shot
+from training.exif import UNKNOWN_SHOT, Shot
+
+__all__ = [
+    "FORMATS", "MARKER", "MAX_FILE_BYTES", "FoundFile", "Photo", "SkippedFile",
+    "decode", "photo_shot", "read_file", "read_photo", "walk",
+]  # fmt: skip
 
 # A folder that holds this file is ours (a run, a gallery, a cache): the walk does not enter it.
 MARKER = ".lookalike"
 
-# What is decoded, by content and never by name (JPEG includes MPO, its form with several
-# pictures). EPS, PSD, PDF, FITS and the like stay closed: their decoders are where the trouble is.
-_WANTED_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "PPM", "AVIF", "HEIF")
-
-# The largest photo: 160 megapixels, one step above the largest medium-format backs (151).
-# Decoded it takes 480 MB; a 20,000 x 20,000 PNG bomb would take 1.2 GB.
-MAX_PIXELS = 160_000_000
-
 # A file above this is not read into memory.
 MAX_FILE_BYTES = 1 << 30
-
-# Scaled JPEG decoding keeps at least this many times the wanted size before the exact resize.
-# Measured: embeddings stay at cosine 0.9998 of a full decode, at a quarter of its cost.
-DRAFT_OVERSAMPLING = 2
-
-# EXIF orientations that swap width and height.
-_SIDEWAYS = (5, 6, 7, 8)
-
-if find_spec("pillow_heif") is not None:  # it has no wheels for a few platforms
-    import pillow_heif
-
-    pillow_heif.register_heif_opener()
-
-# Pillow trips over a format it cannot open, and AVIF or HEIC are missing from some builds.
-Image.init()
-FORMATS = tuple(name for name in _WANTED_FORMATS if name in Image.OPEN)
-
-# Pillow raises above twice this and warns in between; `_check_size` refuses from once on.
-Image.MAX_IMAGE_PIXELS = MAX_PIXELS
-warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
-# Damaged metadata is common and harmless: the pixels decide whether a photo is used.
-warnings.filterwarnings("ignore", module=r"PIL\..*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,17 +42,6 @@ class SkippedFile:
 
     path: bytes
     reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Photo:
-    """A decoded photo: upright RGB, perhaps reduced, with the size it has in full."""
-
-    image: Image.Image
-    width: int
-    height: int
-    format: str
-    shot: Shot = UNKNOWN_SHOT
 
 
 def walk(root: Path) -> Iterator[FoundFile | SkippedFile]:
@@ -130,31 +90,24 @@ def read_file(path: Path) -> bytes:
     return data
 
 
-def decode(data: bytes, *, at_least: int | None = None) -> Photo:
+def decode(data: bytes, *, at_least: int | None = None, isolated: bool = False) -> Photo:
     """Decode a photo's bytes to upright 8-bit RGB.
+
+    Ordinary JPEG and PNG are decoded at once. Every other format goes through a process of its
+    own, where a decoder that crashes, hangs or asks for too much memory costs this photo only.
 
     Args:
         data: the whole file.
         at_least: the shorter side, in pixels, that the caller will resize to. JPEGs are then
             decoded at a fraction of their size that keeps twice this. None: in full.
+        isolated: send it to the other process whatever it is.
 
     Raises:
-        PhotoError: not an image of a known format, damaged, or too large.
+        PhotoError: not an image of a known format, damaged, too large, or its decoder failed.
     """
-    try:
-        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
-            return _decode(image, at_least)
-    except PhotoError:
-        raise
-    except UnidentifiedImageError:
-        raise PhotoError("not an image of a format that is read") from None
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        raise PhotoError(_too_large()) from None
-    except MemoryError:
-        raise PhotoError("not enough memory to decode it") from None
-    # Decoders meet hostile bytes here and raise nearly every type there is; each costs one photo.
-    except Exception as error:
-        raise PhotoError(f"damaged: {str(error) or type(error).__name__}") from None
+    if is_plain(data) and not isolated:
+        return decode_here(data, at_least=at_least)
+    return isolation.shared().decode(data, at_least=at_least)
 
 
 def read_photo(path: Path, *, at_least: int | None = None) -> Photo:
@@ -163,12 +116,11 @@ def read_photo(path: Path, *, at_least: int | None = None) -> Photo:
 
 
 def photo_shot(path: Path) -> Shot:
-    """The date and camera of a file, read from its head; nothing where it cannot be read."""
+    """The date and camera of a file, of most formats read from its head; nothing where it fails."""
     try:
-        with Image.open(path, formats=FORMATS) as image:
-            return read_shot(image)
-    # As in `decode`: hostile bytes raise anything, and here only a date is at stake.
-    except Exception:
+        found = shot_in_head(path)
+        return read_photo(path).shot if found is None else found
+    except PhotoError:
         return UNKNOWN_SHOT
 
 
@@ -216,34 +168,3 @@ def _visit(full: bytes, path: bytes) -> FoundFile | SkippedFile | list[bytes]:
     except OSError as error:
         reason = f"cannot be read: {error.strerror or error}"
     return SkippedFile(path, reason)
-
-
-def _decode(image: Image.Image, at_least: int | None) -> Photo:
-    width, height = image.size
-    _check_size(width, height)
-    name = image.format or ""
-    if at_least is not None and name in ("JPEG", "MPO"):
-        image.draft("RGB", (DRAFT_OVERSAMPLING * at_least, DRAFT_OVERSAMPLING * at_least))
-    # A TIFF's file is closed once it is loaded; a PNG's notes may lie behind its pixels.
-    shot = read_shot(image) if name == "TIFF" else None
-    image.load()
-    shot = shot or read_shot(image)
-    try:
-        sideways = image.getexif().get(ExifTags.Base.Orientation) in _SIDEWAYS
-        upright = ImageOps.exif_transpose(image)
-    except Exception:  # unreadable EXIF says nothing: the pixels stand
-        sideways, upright = False, image
-    if sideways:
-        width, height = height, width
-    return Photo(to_rgb(upright), width, height, "JPEG" if name == "MPO" else name, shot)
-
-
-def _check_size(width: int, height: int) -> None:
-    if width < 1 or height < 1:
-        raise PhotoError(f"damaged: it says it is {width} x {height} pixels")
-    if width * height > MAX_PIXELS:
-        raise PhotoError(f"{width:,} x {height:,} pixels: {_too_large()}")
-
-
-def _too_large() -> str:
-    return f"larger than {MAX_PIXELS // 1_000_000} megapixels"
