@@ -1,87 +1,32 @@
-"""What is looked up: the link that names a search, and its answer."""
+"""What is looked up: one direction made of photos, parts and examples, and what lies along it."""
 
-import re
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from math import ceil
 
 import numpy as np
+from PIL import Image
 
+from app.link import Crop, Link
 from app.uploads import Uploads
+from indexer.duplicates import near_groups
 from indexer.gallery import Gallery, Hit
-from training.errors import PhotoError
+from training.errors import ConfigError, PhotoError
 from training.photos import decode
 
-RESULT_CHOICES = (24, 60, 120)
-DEFAULT_RESULTS = 60
-MAX_RESULTS = 500
+# How hard photos push that results should not be like, beside a pull of 1 in all: Rocchio's
+# classic half, which the ranking from a few examples takes as well.
+PUSH = 0.5
 
-# A SQLite id has 63 bits; a longer number in a link is no id.
-_ID = re.compile(r"[0-9]{1,18}")
-_UPLOAD = re.compile(r"[0-9a-f]{64}")
+# Below this length a direction is made of rounding.
+SHORTEST = 1e-3
 
+# Bars of the histogram of scores, from 0 to 1.
+BARS = 50
 
-@dataclass(frozen=True, slots=True)
-class Link:
-    """A search as the address bar holds it; `?q=<id>` or `?u=<upload>`, `&k=`, `&min=`.
-
-    Without a photo and an upload it is the start page. `problems` tells, in words, what in the
-    link could not be understood; the rest of it counts all the same.
-    """
-
-    photo: int | None = None
-    upload: str | None = None
-    results: int = DEFAULT_RESULTS
-    min_score: float | None = None  # a cosine in (0, 1]; None: no minimum
-    problems: tuple[str, ...] = field(default=(), compare=False)
-
-    @classmethod
-    def parse(cls, params: Mapping[str, str]) -> "Link":
-        """Read a link's parameters; what is unreadable becomes a problem, never an error."""
-        problems: list[str] = []
-        photo = _parsed_photo(params.get("q", ""), problems)
-        upload = None if photo is not None else _parsed_upload(params.get("u", ""), problems)
-        return cls(
-            photo,
-            upload,
-            results=_parsed_results(params.get("k", ""), problems),
-            min_score=_parsed_min_score(params.get("min", ""), problems),
-            problems=tuple(problems),
-        )
-
-    def params(self) -> dict[str, str]:
-        """The parameters that `parse` reads back; defaults are left out."""
-        params = {}
-        if self.photo is not None:
-            params["q"] = str(self.photo)
-        if self.upload is not None:
-            params["u"] = self.upload
-        if self.results != DEFAULT_RESULTS:
-            params["k"] = str(self.results)
-        if self.min_score is not None:
-            params["min"] = f"{self.min_score:g}"
-        return params
-
-    @property
-    def is_start(self) -> bool:
-        """Whether nothing is looked up."""
-        return self.photo is None and self.upload is None
-
-    def for_photo(self, photo_id: int) -> "Link":
-        """The same search settings, looking up a photo of the gallery."""
-        return replace(self, photo=photo_id, upload=None, problems=())
-
-    def for_upload(self, key: str) -> "Link":
-        """The same search settings, looking up an upload."""
-        return replace(self, photo=None, upload=key, problems=())
-
-    def with_settings(self, *, results: int, min_score: float | None) -> "Link":
-        """The same query with other settings."""
-        return replace(self, results=results, min_score=min_score, problems=())
-
-    def for_start(self) -> "Link":
-        """The same search settings, looking up nothing."""
-        return replace(self, photo=None, upload=None, problems=())
+# Hits looked at for each that is shown, where near-duplicates count as one.
+ALIKE_LOOK_AHEAD = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,28 +34,69 @@ class Answer:
     """The hits of a search, best first, and how it went."""
 
     hits: tuple[Hit, ...]
-    best_score: float | None  # before the minimum was applied; None where the gallery has no other
+    best_score: float | None  # before the minimum was applied; None where there was no candidate
+    candidates: int  # photos that could have been found
+    bars: tuple[int, ...]  # candidates by score, BARS equal steps from 0 to 1
+    reaching: int  # candidates that reach the minimum
     seconds: float  # embedding included
+    alike: dict[int, int] = field(default_factory=dict)  # by hit: near-duplicates it stands for
 
 
 def answer(gallery: Gallery, uploads: Uploads, link: Link) -> Answer:
     """Look up what a link names.
 
-    A photo of the gallery is not among its own hits; an upload's exact match is.
+    The gallery's photos that make up the query are not among its hits; an upload's match is.
 
     Raises:
         GalleryError: the gallery knows no such photo.
-        PhotoError: the upload expired.
+        PhotoError: the upload expired, or a photo's part cannot be read from the disk.
+        ConfigError: the examples cancel out.
     """
     started = time.perf_counter()
-    exclude = frozenset() if link.photo is None else frozenset({link.photo})
-    found = gallery.search(_embedding(gallery, uploads, link), k=link.results, exclude=exclude)
-    low = -np.inf if link.min_score is None else link.min_score
+    query = direction(gallery, uploads, link)
+    examples = frozenset(example.photo for example in (*link.likes, *link.unlikes))
+    exclude = examples if link.photo is None else examples | {link.photo}
+    scores = _scores(gallery, query, exclude)
+    low = -1.0 if link.min_score is None else link.min_score
+    hits, alike = _hits(gallery, query, link, exclude)
     return Answer(
-        hits=tuple(hit for hit in found if hit.score >= low),
-        best_score=found[0].score if found else None,
+        hits=hits,
+        best_score=hits[0].score if hits else _best_score(gallery, query, exclude),
+        candidates=len(scores),
+        bars=tuple(np.histogram(scores.clip(max=1), BARS, (0, 1))[0].tolist()),
+        reaching=int(np.count_nonzero(scores >= low)),
         seconds=time.perf_counter() - started,
+        alike=alike,
     )
+
+
+def direction(gallery: Gallery, uploads: Uploads, link: Link) -> np.ndarray:
+    """The query's direction: `(d,)` float32, unit length.
+
+    The weighted mean of what results should be like (the query itself weighs 1), less `PUSH`
+    times the mean of what they should not be like, each times its weight.
+
+    Raises:
+        GalleryError: the gallery knows no such photo.
+        PhotoError: the upload expired, or a photo's part cannot be read from the disk.
+        ConfigError: the examples cancel out.
+    """
+    pulls = [(gallery.embedding(e.photo), e.weight) for e in link.likes]
+    pushes = [(gallery.embedding(e.photo), e.weight) for e in link.unlikes]
+    if link.photo is not None or link.upload is not None:
+        pulls.insert(0, (_embedding(gallery, uploads, link), 1.0))
+    combined = np.zeros(gallery.encoder.dim, dtype=np.float64)
+    if pulls:
+        combined += _weighted_sum(pulls) / sum(weight for _, weight in pulls)
+    if pushes:
+        combined -= PUSH * _weighted_sum(pushes) / len(pushes)
+    length = np.linalg.norm(combined)
+    if length < SHORTEST:
+        raise ConfigError(
+            "these examples cancel out: what is liked and what is not are the same",
+            hint="take one of them out, or change its weight",
+        )
+    return np.asarray(combined / length, dtype=np.float32)
 
 
 def sample(gallery: Gallery, count: int) -> tuple[Hit, ...]:
@@ -118,59 +104,87 @@ def sample(gallery: Gallery, count: int) -> tuple[Hit, ...]:
     draws = np.random.default_rng(gallery.generation)
     found = {}
     for _ in range(2 * count):
-        direction = draws.standard_normal(gallery.encoder.dim, dtype=np.float32)
-        for hit in gallery.search(direction / np.linalg.norm(direction), k=1):
+        towards = draws.standard_normal(gallery.encoder.dim, dtype=np.float32)
+        for hit in gallery.search(towards / np.linalg.norm(towards), k=1):
             found[hit.id] = hit
     return tuple(found.values())[:count]
 
 
+def _weighted_sum(examples: Sequence[tuple[np.ndarray, float]]) -> np.ndarray:
+    rows = np.stack([row for row, _ in examples]).astype(np.float64)  # (n, d)
+    return np.asarray([weight for _, weight in examples] @ rows)
+
+
+def _scores(gallery: Gallery, query: np.ndarray, exclude: frozenset[int]) -> np.ndarray:
+    """The scores of all candidates, `(m,)` float32, in the order of their ids."""
+    ids, rows = gallery.embeddings()
+    candidates = ~np.isin(ids, list(exclude))
+    return np.asarray((rows @ query)[candidates])
+
+
+def _best_score(gallery: Gallery, query: np.ndarray, exclude: frozenset[int]) -> float | None:
+    found = gallery.search(query, k=1, exclude=exclude)
+    return found[0].score if found else None
+
+
+def _hits(
+    gallery: Gallery, query: np.ndarray, link: Link, exclude: frozenset[int]
+) -> tuple[tuple[Hit, ...], dict[int, int]]:
+    """The best hits, and by hit the number of near-duplicates it stands for."""
+    wanted = link.results * (ALIKE_LOOK_AHEAD if link.one_of_alike else 1)
+    while True:
+        found = gallery.search(query, k=wanted, min_score=link.min_score, exclude=exclude)
+        if not link.one_of_alike:
+            return tuple(found), {}
+        kept, alike = _one_of_alike(gallery, found)
+        if len(kept) >= link.results or len(found) < wanted:
+            shown = tuple(kept[: link.results])
+            return shown, {hit.id: alike[hit.id] for hit in shown if alike[hit.id]}
+        wanted *= ALIKE_LOOK_AHEAD
+
+
+def _one_of_alike(gallery: Gallery, found: list[Hit]) -> tuple[list[Hit], dict[int, int]]:
+    """The best hit of each group of near-duplicates, and how many others its group has."""
+    if not found:
+        return [], {}
+    ids, rows = gallery.embeddings()
+    groups = near_groups(rows[np.searchsorted(ids, [hit.id for hit in found])])
+    _, first, sizes = np.unique(groups, return_index=True, return_counts=True)
+    order = np.argsort(first)
+    kept = [found[first[group]] for group in order]
+    return kept, {hit.id: int(sizes[group]) - 1 for hit, group in zip(kept, order, strict=True)}
+
+
 def _embedding(gallery: Gallery, uploads: Uploads, link: Link) -> np.ndarray:
-    """The embedding of what a link names: `(d,)` float32, unit length."""
-    if link.photo is not None:
+    """The embedding of a link's photo or upload, or of its part: `(d,)` float32, unit length."""
+    if link.photo is not None and link.crop is None:
         return gallery.embedding(link.photo)
-    kept = uploads.read(link.upload or "")
-    if kept is None:
-        raise PhotoError(
-            "The image of this search is no longer kept.",
-            hint="Uploads make room for newer ones, and can be cleared. Add the image again.",
-        )
-    at_least = gallery.encoder.spec.preprocessing.at_least
-    return gallery.encoder.embed_image(decode(kept, at_least=at_least).image)
+    at_least = _enough(gallery.encoder.spec.preprocessing.at_least, link.crop)
+    if link.photo is not None:
+        image = gallery.read(link.photo, at_least=at_least).image
+    else:
+        kept = uploads.read(link.upload or "")
+        if kept is None:
+            raise PhotoError(
+                "The image of this search is no longer kept.",
+                hint="Uploads make room for newer ones, and can be cleared. Add the image again.",
+            )
+        image = decode(kept, at_least=at_least).image
+    return gallery.encoder.embed_image(image if link.crop is None else cropped(image, link.crop))
 
 
-def _parsed_photo(text: str, problems: list[str]) -> int | None:
-    if _ID.fullmatch(text):
-        return int(text)
-    if text:
-        problems.append("The link names no photo: “q” should be a photo's number.")
-    return None
+def cropped(image: Image.Image, crop: Crop) -> Image.Image:
+    """A part of an image, at least one pixel of it."""
+    left, top, right, bottom = crop.fractions()
+    x, y = int(left * image.width), int(top * image.height)
+    return image.crop(
+        (x, y, max(x + 1, ceil(right * image.width)), max(y + 1, ceil(bottom * image.height)))
+    )
 
 
-def _parsed_upload(text: str, problems: list[str]) -> str | None:
-    if _UPLOAD.fullmatch(text):
-        return text
-    if text:
-        problems.append("The link names no upload: “u” should be 64 letters and digits.")
-    return None
-
-
-def _parsed_results(text: str, problems: list[str]) -> int:
-    if not text:
-        return DEFAULT_RESULTS
-    if text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= MAX_RESULTS:
-        return int(text)
-    problems.append(f"“k” should be a number of results from 1 to {MAX_RESULTS}.")
-    return DEFAULT_RESULTS
-
-
-def _parsed_min_score(text: str, problems: list[str]) -> float | None:
-    if not text:
-        return None
-    try:
-        score = float(text)
-    except ValueError:
-        score = np.nan
-    if not 0 <= score <= 1:  # false for NaN as well
-        problems.append("“min” should be a score from 0 to 1.")
-        return None
-    return round(score, 2) or None
+def _enough(at_least: int, crop: Crop | None) -> int:
+    """The shorter side to decode, so that the part alone has `at_least` pixels where it can."""
+    if crop is None:
+        return at_least
+    left, top, right, bottom = crop.fractions()
+    return ceil(at_least / min(right - left, bottom - top))

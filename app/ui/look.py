@@ -1,5 +1,6 @@
 """How every page looks: icon, style, brand, and the plain blocks that Streamlit lacks."""
 
+from collections.abc import Sequence
 from html import escape
 from importlib.resources import files
 
@@ -43,6 +44,29 @@ def heading(text: str, *, detail: str = "", level: int = 1) -> None:
 def detail(text: str) -> None:
     """A quiet line."""
     st.html(f'<p class="ll-detail">{escape(text)}</p>')
+
+
+def strong(text: str) -> None:
+    """A short text that matters, on a line with others."""
+    st.html(f'<strong class="ll-strong">{escape(text)}</strong>', width="content")
+
+
+def bars(counts: Sequence[int], *, low: float, said: str) -> None:
+    """A histogram over [0, 1]; what lies below `low` is pale.
+
+    Args:
+        counts: one a bar, equal steps.
+        low: where the pale part ends.
+        said: the histogram in words.
+    """
+    most = max(counts, default=0) or 1
+    drawn = "".join(
+        # The root lets a bar of one be seen beside one of a thousand.
+        f'<i style="height:{100 * (count / most) ** 0.5:.1f}%"'
+        f"{' class=ll-below' if (at + 1) / len(counts) <= low else ''}></i>"
+        for at, count in enumerate(counts)
+    )
+    st.html(f'<div class="ll-bars" role="img" aria-label="{escape(said)}">{drawn}</div>')
 
 
 def notice(text: str, *, detail: str = "") -> None:

@@ -2,23 +2,30 @@
 
 import streamlit as st
 
-from app.query import RESULT_CHOICES, Answer, Link, answer
+from app.link import Link
+from app.query import answer
 from app.thumbnails import TILE_SIDE
 from app.ui import look
-from app.ui.components.grid import Tile, TileAction, photo_grid
+from app.ui.address import arrived, find_similar, go, here
+from app.ui.components.basket import Entry, example_basket
+from app.ui.components.crop import crop_photo
+from app.ui.components.grid import Wishes, photo_grid
 from app.ui.components.paste import paste_anywhere
 from app.ui.photo_dialog import readable_size, show_photo
-from app.ui.pictures import thumb_url, upload_url, why_missing
+from app.ui.pictures import thumb_url, upload_url, view_url, why_missing
+from app.ui.results import results
 from app.ui.served import library
+from app.ui.tiles import photo_tiles
 from app.uploads import MAX_UPLOAD_MEGABYTES
-from indexer.gallery import Gallery, Hit
+from indexer.gallery import Gallery
 from training.console import readable
-from training.errors import GalleryError, LookalikeError
+from training.errors import LookalikeError
 
 
 def page() -> None:
     """Draw the page that the address bar names."""
-    link = _here()
+    arrived()
+    link = here()
     for problem in link.problems:
         look.notice(problem)
     _draw(library().gallery(), link)
@@ -34,13 +41,15 @@ def _draw(gallery: Gallery, link: Link) -> None:
         found = answer(gallery, library().uploads, link)
     except LookalikeError as error:
         look.notice(error.message, detail=error.hint)
+        if link.likes or link.unlikes or link.crop:
+            _query_column(gallery, link)
         _start(gallery)
         return
     row = st.container(horizontal=True, gap="medium")
     with row.container(width=300, key="query"):
         _query_column(gallery, link)
     with row.container(width="stretch", key="found"):
-        _results(gallery, link, found)
+        results(gallery, link, found)
 
 
 def _start(gallery: Gallery) -> None:
@@ -52,33 +61,79 @@ def _start(gallery: Gallery) -> None:
         _uploader("Drop, paste or choose an image")
     with st.container(key="start"):
         look.heading("Or start from one of your photos", level=2)
-        hits = library().samples(gallery)
-        _grid(gallery, hits, key="samples", label="Some of your photos", action="similar")
+        shown = [hit.id for hit in library().samples(gallery)]
+        photo_grid(
+            photo_tiles(gallery, shown),
+            key="samples",
+            label="Some of your photos",
+            wishes=Wishes(similar=find_similar),
+            action="similar",
+        )
 
 
 def _query_column(gallery: Gallery, link: Link) -> None:
     _query_preview(gallery, link)
     first, second = st.columns(2)
-    first.button("New search", on_click=_go, args=(link.for_start(),), width="stretch")
+    first.button("New search", on_click=go, args=(link.for_start(),), width="stretch")
     if link.photo is not None and second.button("Details", width="stretch"):
-        show_photo(link.photo, find_similar=_find_similar)
+        show_photo(link.photo, find_similar=find_similar)
+    _basket(gallery, link)
     _uploader("Search with another image")
-    _settings(link)
     _kept_uploads(link)
 
 
 def _query_preview(gallery: Gallery, link: Link) -> None:
+    """The photo that is looked up, to draw a region on."""
     if link.upload is not None:
-        look.photo(upload_url(link.upload), name="The image that was uploaded")
-        look.detail("Your image")
+        _croppable(link, upload_url(link.upload), name="Your image")
     elif link.photo is not None:
         photo = gallery.photo(link.photo)
         name = readable(photo.path)
         if reason := why_missing(gallery, photo, side=TILE_SIDE):
             look.placeholder(f"This photo cannot be shown: {reason}.")
+            look.detail(name)
         else:
-            look.photo(thumb_url(photo), name=name)
-        look.detail(name)
+            # A part is enlarged by whoever looks for it: the large picture is worth its time.
+            _croppable(link, view_url(photo) if link.crop else thumb_url(photo), name=name)
+
+
+def _croppable(link: Link, src: str, *, name: str) -> None:
+    crop_photo(
+        src,
+        key="crop",
+        name=name,
+        crop=link.crop,
+        on_crop=lambda crop: go(here().with_crop(crop)),
+    )
+
+
+def _basket(gallery: Gallery, link: Link) -> None:
+    """The examples beside the query; nothing where there are none."""
+    examples = [(e, True) for e in link.likes] + [(e, False) for e in link.unlikes]
+    photos = gallery.photos([example.photo for example, _ in examples])
+    entries = [
+        Entry(
+            id=example.photo,
+            src=thumb_url(photos[example.photo]),
+            name=readable(photos[example.photo].path),
+            weight=example.weight,
+            liked=liked,
+        )
+        for example, liked in examples
+        if example.photo in photos
+    ]
+    if entries:
+        example_basket(entries, key="basket", on_weight=_weigh, on_remove=_remove)
+
+
+def _weigh(photo_id: int, weight: float) -> None:
+    link = here()
+    liked = any(example.photo == photo_id for example in link.likes)
+    go(link.with_example(photo_id, liked=liked, weight=weight))
+
+
+def _remove(photo_id: int) -> None:
+    go(here().without_example(photo_id))
 
 
 def _uploader(label: str) -> None:
@@ -106,34 +161,7 @@ def _take_upload(key: str) -> None:
     except LookalikeError as error:
         st.session_state["upload_problem"] = f"{uploaded.name}: {error.message}"
         return
-    _go(_here().for_upload(kept))
-
-
-def _settings(link: Link) -> None:
-    # The link decides what the controls show, and the controls write the link.
-    st.session_state["results"] = link.results
-    st.session_state["min_score"] = link.min_score or 0.0
-    st.segmented_control(
-        "Results",
-        sorted({*RESULT_CHOICES, link.results}),
-        key="results",
-        required=True,
-        on_change=_settings_changed,
-    )
-    st.slider(
-        "Minimum score",
-        0.0,
-        1.0,
-        step=0.01,
-        key="min_score",
-        on_change=_settings_changed,
-        help="How alike a photo must be: 1 is the same picture, 0 shows all.",
-    )
-
-
-def _settings_changed() -> None:
-    state = st.session_state
-    _go(_here().with_settings(results=state["results"], min_score=state["min_score"] or None))
+    go(here().for_upload(kept))
 
 
 def _kept_uploads(link: Link) -> None:
@@ -154,69 +182,4 @@ def _kept_uploads(link: Link) -> None:
 def _forget_uploads(link: Link) -> None:
     library().uploads.clear()
     if link.upload is not None:
-        _go(link.for_start())
-
-
-def _results(gallery: Gallery, link: Link, found: Answer) -> None:
-    shown = len(found.hits)
-    if not shown:
-        _nothing_found(link, found)
-        return
-    look.heading(
-        "Most similar photos",
-        detail=f"{shown:,} of {len(gallery):,} photos, in {1000 * found.seconds:.0f} ms",
-    )
-    _grid(gallery, found.hits, key="hits", label="Most similar photos", action="open")
-
-
-def _nothing_found(link: Link, found: Answer) -> None:
-    if found.best_score is None:
-        look.heading("There is no other photo", detail="The gallery holds only this one.")
-        return
-    look.heading(
-        f"No photo reaches a score of {link.min_score:.2f}",
-        detail=f"The most similar one has {found.best_score:.2f}.",
-    )
-    everything = link.with_settings(results=link.results, min_score=None)
-    st.button("Show it without a minimum", on_click=_go, args=(everything,))
-
-
-def _grid(
-    gallery: Gallery, hits: tuple[Hit, ...], *, key: str, label: str, action: TileAction
-) -> None:
-    tiles = _tiles(gallery, hits, scored=action == "open")
-    opened = photo_grid(tiles, key=key, label=label, action=action, on_similar=_find_similar)
-    if opened is not None:
-        show_photo(opened, find_similar=_find_similar)
-
-
-def _tiles(gallery: Gallery, hits: tuple[Hit, ...], *, scored: bool) -> list[Tile]:
-    tiles = []
-    for hit in hits:
-        try:
-            photo = gallery.photo(hit.id)
-        except GalleryError:  # it left the gallery after it was found
-            continue
-        tiles.append(
-            Tile(
-                id=hit.id,
-                src=thumb_url(photo),
-                name=readable(photo.path),
-                aspect=photo.width / photo.height,
-                score=hit.score if scored else None,
-            )
-        )
-    return tiles
-
-
-def _find_similar(photo_id: int) -> None:
-    _go(_here().for_photo(photo_id))
-
-
-def _here() -> Link:
-    return Link.parse(st.query_params.to_dict())
-
-
-def _go(link: Link) -> None:
-    """Make the address bar name `link`; the run that follows draws it."""
-    st.query_params.from_dict(link.params())
+        go(link.for_start())

@@ -65,7 +65,7 @@ def tiles_of(page: AppTest, grid: str) -> list[dict[str, object]]:
     """What a grid was given to draw; empty where there is no such grid."""
     for component in page.get("bidi_component"):
         data = json.loads(component.proto.json) if component.proto.json else {}
-        if data and data["action"] == grid:
+        if data and data.get("action") == grid:
             return data["tiles"]
     return []
 
@@ -232,7 +232,8 @@ def test_the_app_searches_where_torch_is_absent(library: Library) -> None:
         "import app.launch, app.ui.search\n"
         "from pathlib import Path\n"
         "from app.library import Library\n"
-        "from app.query import Link, answer\n"
+        "from app.link import Link\n"
+        "from app.query import answer\n"
         f"library = Library(Path({str(library.folder)!r}))\n"
         "print(len(answer(library.gallery(), library.uploads, Link(photo=1)).hits))\n"
     )

@@ -1,24 +1,18 @@
 from pathlib import Path
 
+import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from PIL import Image
 
-from app.query import DEFAULT_RESULTS, MAX_RESULTS, Link, answer, sample
+from app.link import Crop, Example, Link
+from app.query import PUSH, answer, direction, sample
 from app.uploads import Uploads
 from indexer.build import BuildRequest, build
 from indexer.gallery import Gallery
-from training.errors import GalleryError, PhotoError
+from training.errors import ConfigError, GalleryError, PhotoError
 from training.progress import Silent
 
 UPLOAD = "0123456789abcdef" * 4
-
-links = st.builds(
-    Link,
-    photo=st.none() | st.integers(0, 10**17),
-    results=st.integers(1, MAX_RESULTS),
-    min_score=st.none() | st.integers(1, 100).map(lambda hundredths: hundredths / 100),
-)
 
 
 @pytest.fixture
@@ -31,58 +25,6 @@ def gallery(shape_folder: Path, toy_encoder: Path, tmp_path: Path) -> Gallery:
 @pytest.fixture
 def uploads(tmp_path: Path) -> Uploads:
     return Uploads(tmp_path / "uploads")
-
-
-@given(links, st.booleans())
-def test_a_link_reads_back_what_it_wrote(link: Link, uploaded: bool) -> None:
-    meant = link.for_upload(UPLOAD) if uploaded else link
-    assert Link.parse(meant.params()) == meant
-    assert Link.parse(meant.params()).problems == ()
-
-
-@given(st.dictionaries(st.sampled_from(["q", "u", "k", "min", "other"]), st.text(max_size=30)))
-def test_no_link_is_an_error(params: dict[str, str]) -> None:
-    link = Link.parse(params)
-    assert 1 <= link.results <= MAX_RESULTS
-    assert link.min_score is None or 0 < link.min_score <= 1
-    assert link.photo is None or link.upload is None
-
-
-def test_an_empty_link_is_the_start_page_with_nothing_to_say() -> None:
-    link = Link.parse({})
-    assert link.is_start
-    assert (link.results, link.min_score, link.problems) == (DEFAULT_RESULTS, None, ())
-    assert link.params() == {}
-
-
-@pytest.mark.parametrize(
-    ("params", "said"),
-    [
-        ({"q": "12; drop table"}, "names no photo"),
-        ({"q": "-3"}, "names no photo"),
-        ({"q": "9" * 40}, "names no photo"),
-        ({"u": "../../etc/passwd"}, "names no upload"),
-        ({"u": UPLOAD.upper()}, "names no upload"),
-        ({"k": "0"}, "number of results"),
-        ({"k": "many"}, "number of results"),
-        ({"k": "9" * 5000}, "number of results"),
-        ({"k": "٣"}, "number of results"),
-        ({"min": "2"}, "score from 0 to 1"),
-        ({"min": "nan"}, "score from 0 to 1"),
-        ({"min": "high"}, "score from 0 to 1"),
-    ],
-)
-def test_what_a_link_cannot_mean_is_said_in_words(params: dict[str, str], said: str) -> None:
-    [problem] = Link.parse(params).problems
-    assert said in problem
-
-
-def test_a_new_query_keeps_the_settings_and_drops_the_old_query() -> None:
-    link = Link(photo=3, results=24, min_score=0.5, problems=("k was odd",))
-    assert link.for_upload(UPLOAD) == Link(upload=UPLOAD, results=24, min_score=0.5)
-    assert link.for_photo(7).params() == {"q": "7", "k": "24", "min": "0.5"}
-    assert link.for_start().is_start
-    assert link.for_photo(7).problems == ()
 
 
 def test_a_photo_is_not_among_its_own_hits(gallery: Gallery, uploads: Uploads) -> None:
@@ -135,3 +77,103 @@ def test_a_sample_holds_different_photos_and_stays_the_same(gallery: Gallery) ->
     chosen = sample(gallery, 8)
     assert len({hit.id for hit in chosen}) == len(chosen) == 8
     assert sample(gallery, 8) == chosen
+
+
+def test_a_query_alone_is_its_own_direction(gallery: Gallery, uploads: Uploads) -> None:
+    alone = direction(gallery, uploads, Link(photo=2))
+    assert alone == pytest.approx(gallery.embedding(2), abs=1e-6)
+
+
+def test_examples_are_combined_as_rocchio_has_it(gallery: Gallery, uploads: Uploads) -> None:
+    link = Link(
+        photo=1,
+        likes=(Example(2, 2.0), Example(3)),
+        unlikes=(Example(4), Example(5, 0.5)),
+    )
+    e = {photo_id: gallery.embedding(photo_id).astype(float) for photo_id in range(1, 6)}
+    expected = (e[1] + 2 * e[2] + e[3]) / 4 - PUSH * (e[4] + 0.5 * e[5]) / 2
+    expected /= np.linalg.norm(expected)
+    found = direction(gallery, uploads, link)
+    assert found.dtype == np.float32
+    assert found == pytest.approx(expected, abs=1e-6)
+
+
+def test_the_examples_are_not_among_the_hits(gallery: Gallery, uploads: Uploads) -> None:
+    link = Link(photo=1, likes=(Example(2),), unlikes=(Example(3),), results=500)
+    found = answer(gallery, uploads, link)
+    assert {hit.id for hit in found.hits} & {1, 2, 3} == set()
+    assert found.candidates == len(gallery) - 3
+
+
+def test_more_weight_brings_the_hits_nearer(gallery: Gallery, uploads: Uploads) -> None:
+    def score(weight: float) -> float:
+        towards = direction(gallery, uploads, Link(photo=1, likes=(Example(9, weight),)))
+        return float(towards @ gallery.embedding(9))
+
+    assert score(0.5) < score(1.0) < score(4.0)
+
+
+def test_a_photo_that_is_liked_less_moves_away(gallery: Gallery, uploads: Uploads) -> None:
+    plain = direction(gallery, uploads, Link(photo=1))
+    pushed = direction(gallery, uploads, Link(photo=1, unlikes=(Example(9),)))
+    assert pushed @ gallery.embedding(9) < plain @ gallery.embedding(9)
+
+
+def test_examples_that_cancel_out_are_said_to(gallery: Gallery, uploads: Uploads) -> None:
+    with pytest.raises(ConfigError, match="cancel out"):
+        direction(gallery, uploads, Link(photo=1, unlikes=(Example(1, 2.0),)))
+
+
+def test_a_part_of_a_photo_is_found_as_that_part(
+    gallery: Gallery, uploads: Uploads, shape_folder: Path
+) -> None:
+    whole = Image.open(shape_folder / "cross" / "cross-002.jpg").convert("RGB")
+    wide = Image.new("RGB", (4 * whole.width, 2 * whole.height), "black")
+    wide.paste(whole, (whole.width, whole.height))
+    wide.save(shape_folder / "wide.png")
+    key = uploads.keep((shape_folder / "wide.png").read_bytes())
+    found = answer(gallery, uploads, Link(upload=key, crop=Crop(250, 500, 500, 1000)))
+    assert found.hits[0].path == b"cross/cross-002.jpg"
+    assert answer(gallery, uploads, Link(upload=key)).hits[0].score < found.hits[0].score
+
+
+def test_a_part_of_a_gallery_photo_is_read_from_its_original(
+    gallery: Gallery, uploads: Uploads
+) -> None:
+    part = direction(gallery, uploads, Link(photo=3, crop=Crop(0, 0, 500, 500)))
+    image = gallery.read(3).image
+    expected = gallery.encoder.embed_image(
+        image.crop((0, 0, -(-image.width // 2), -(-image.height // 2)))
+    )
+    assert part == pytest.approx(expected, abs=1e-5)
+    assert part @ gallery.embedding(3) < 0.9999
+
+
+def test_the_histogram_counts_every_candidate_that_scores_above_zero(
+    gallery: Gallery, uploads: Uploads
+) -> None:
+    found = answer(gallery, uploads, Link(photo=1, results=500))
+    scores = [hit.score for hit in found.hits]
+    assert sum(found.bars) == sum(score >= 0 for score in scores)
+    assert found.candidates == len(scores)
+    tenth = len(found.bars) // 10
+    assert sum(found.bars[-tenth:]) == sum(score >= 0.9 for score in scores)
+
+
+def test_one_of_near_duplicates_is_shown_and_stands_for_the_others(
+    shape_folder: Path, toy_encoder: Path, tmp_path: Path, uploads: Uploads
+) -> None:
+    original = shape_folder / "cross" / "cross-002.jpg"
+    for quality in (60, 80):
+        Image.open(original).save(shape_folder / f"again-{quality}.jpg", quality=quality)
+    folder = tmp_path / "with-copies"
+    build(BuildRequest(shape_folder, folder, encoder=toy_encoder), progress=Silent())
+    gallery = Gallery.open(folder, device="cpu")
+    key = uploads.keep(original.read_bytes())
+    every = answer(gallery, uploads, Link(upload=key, results=500))
+    folded = answer(gallery, uploads, Link(upload=key, results=500, one_of_alike=True))
+    assert len(folded.hits) + sum(folded.alike.values()) == len(every.hits)
+    assert folded.hits[0] == every.hits[0]
+    assert folded.alike[folded.hits[0].id] >= 2
+    few = answer(gallery, uploads, Link(upload=key, results=2, one_of_alike=True))
+    assert few.hits == folded.hits[:2]

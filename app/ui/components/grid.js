@@ -3,13 +3,29 @@
 //
 // Focus: one tile at a time is in the tab order (roving tabindex); arrows, Home and End move it.
 // Enter or a click does the grid's own action, F or the tile's button finds similar photos.
+// Where photos can be selected: a click on the circle, or with Ctrl; Shift takes all between;
+// Space, Ctrl-A and Escape. While something is selected, a plain click selects as well.
+// Where photos can be examples: the tile's plus and minus, or those keys.
 
 const states = new WeakMap();
 
-export default function ({ data, parentElement: root, setTriggerValue }) {
+// What the buttons of a tile say, by what they do.
+const WORDS = {
+  select: ["", "Select"],
+  similar: ["Find similar", "Find photos similar to"],
+  like: ["+", "More like"],
+  unlike: ["−", "Less like"],
+};
+
+export default function ({ data, parentElement: root, setStateValue, setTriggerValue }) {
   const wall = root.querySelector(".wall");
   const state = states.get(wall) ?? firstState(wall);
   state.tiles = data.tiles;
+  state.send = () => {
+    clearTimeout(state.sending);
+    // A sweep with Shift or a held key is one message.
+    state.sending = setTimeout(() => setStateValue("selection", chosen(state)), 80);
+  };
   wall.setAttribute("aria-label", data.label);
   wall.style.setProperty("--row", `${data.row}px`);
 
@@ -20,37 +36,77 @@ export default function ({ data, parentElement: root, setTriggerValue }) {
   if (state.generation !== data.generation) {
     if (state.generation !== null) {
       scrollToTop(root);
-      root.querySelector(".announcer").textContent = `${data.label}: ${data.tiles.length} photos`;
+      say(root, `${data.label}: ${data.tiles.length} photos`);
     }
     state.generation = data.generation;
     state.current = 0;
+    forget(state);
+  }
+  if (state.cleared !== data.cleared) {
+    state.cleared = data.cleared;
+    forget(state);
   }
   rove(wall, state.current, false);
+  paint(root, state, data);
 
   const choose = (kind, index) => {
     rove(wall, (state.current = index), false);
     if (kind === "open") refocusAfterDialog(state, wall);
     setTriggerValue(kind, state.tiles[index].id);
   };
+  const select = (change) => {
+    change();
+    paint(root, state, data);
+    say(root, `${state.selected.size} selected`);
+    state.send();
+  };
   wall.onclick = (event) => {
     const button = event.target.closest("button");
     if (!button) return;
     const index = indexOf(button);
-    choose(button.classList.contains("similar") ? "similar" : data.action, index);
+    const does = button.dataset.does;
+    if (data.selectable && (does === "select" || (does === "open" && selects(event, state, data)))) {
+      rove(wall, (state.current = index), false);
+      select(() => toggle(state, index, event.shiftKey));
+    } else choose(does === "open" ? data.action : does, index);
   };
   wall.onkeydown = (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || !wall.children.length) return;
-    const to = destination(wall, state.current, event.key);
-    if (to !== null) rove(wall, (state.current = to), true);
-    else if (event.key === "f" || event.key === "F") choose("similar", state.current);
-    else return;
+    if (event.altKey || !wall.children.length) return;
+    const handled = event.ctrlKey || event.metaKey ? withControl(event) : plain(event);
+    if (!handled) return;
     event.preventDefault();
     event.stopPropagation();
+  };
+  // Letting go of Space would click the button that has the focus.
+  wall.onkeyup = (event) => {
+    if (event.key === " " && data.selectable) event.preventDefault();
+  };
+  const all = () => select(() => state.tiles.forEach((tile) => state.selected.add(tile.id)));
+  const none = () => select(() => forget(state));
+  root.querySelector(".all").onclick = () => (allSelected(state) ? none() : all());
+
+  const withControl = (event) => {
+    if (event.key !== "a" || !data.selectable) return false;
+    all();
+    return true;
+  };
+  const plain = (event) => {
+    const { key } = event;
+    const to = destination(wall, state.current, key);
+    if (to !== null) rove(wall, (state.current = to), true);
+    else if (key === "f" || key === "F") choose("similar", state.current);
+    else if (data.examples && (key === "+" || key === "=")) choose("like", state.current);
+    else if (data.examples && key === "-") choose("unlike", state.current);
+    else if (data.selectable && key === " ") {
+      select(() => toggle(state, state.current, event.shiftKey));
+    } else if (key === "Escape" && state.selected.size) none();
+    else return false;
+    return true;
   };
 }
 
 function firstState(wall) {
-  const state = { current: 0, generation: null };
+  const state = { current: 0, generation: null, selected: new Set(), anchor: null, cleared: null };
   states.set(wall, state);
   // There is no `onfocusin` property to assign, so this one is added, once.
   wall.addEventListener("focusin", (event) => {
@@ -63,8 +119,7 @@ function firstState(wall) {
 function newTile() {
   const tile = element("div", "tile");
   tile.setAttribute("role", "listitem");
-  const open = element("button", "open");
-  open.type = "button";
+  const open = button("open");
   const picture = element("img");
   picture.loading = "lazy";
   picture.decoding = "async";
@@ -73,17 +128,17 @@ function newTile() {
   picture.onerror = () => tile.classList.add("missing");
   const gone = element("span", "gone");
   gone.textContent = "This photo is not on the disk any more";
-  open.append(picture, gone, element("span", "score"));
-  const similar = element("button", "similar");
-  similar.type = "button";
-  similar.textContent = "Find similar";
-  tile.append(open, similar);
+  const chips = element("span", "chips");
+  chips.append(element("span", "score"));
+  open.append(picture, gone, chips);
+  tile.append(open, ...Object.keys(WORDS).map(button));
   return tile;
 }
 
 function show(tile, photo, index, data) {
-  const [open, similar] = tile.children;
-  const [picture, , score] = open.children;
+  const [open, ...others] = tile.children;
+  const [picture, , chips] = open.children;
+  const score = chips.firstChild;
   tile.dataset.index = index;
   tile.dataset.id = photo.id;
   tile.style.setProperty("--aspect", photo.aspect);
@@ -95,17 +150,76 @@ function show(tile, photo, index, data) {
   const scored = photo.score !== null;
   score.textContent = scored ? photo.score.toFixed(2) : "";
   score.hidden = !scored;
+  showNotes(chips, photo.notes);
   open.title = scored ? `${photo.name}\nscore ${photo.score.toFixed(4)}` : photo.name;
   const doing = data.action === "open" ? "Open" : "Find photos similar to";
-  open.setAttribute("aria-label", `${doing} ${photo.name}` + (scored ? `, score ${score.textContent}` : ""));
-  similar.setAttribute("aria-label", `Find photos similar to ${photo.name}`);
-  similar.hidden = data.action === "similar";
+  const spoken = [photo.name, ...(scored ? [`score ${score.textContent}`] : []), ...photo.notes];
+  open.setAttribute("aria-label", `${doing} ${spoken.join(", ")}`);
+  for (const other of others) {
+    const does = other.dataset.does;
+    other.setAttribute("aria-label", `${WORDS[does][1]} ${photo.name}`);
+    other.title = does === "similar" ? "" : `${WORDS[does][1]} this photo`;
+    if (does === "similar") other.hidden = data.action === "similar";
+    else other.hidden = !(does === "select" ? data.selectable : data.examples);
+  }
+}
+
+// Chips after the score; text goes in as text.
+function showNotes(chips, notes) {
+  while (chips.children.length > 1 + notes.length) chips.lastChild.remove();
+  while (chips.children.length < 1 + notes.length) chips.append(element("span", "note"));
+  notes.forEach((note, at) => (chips.children[at + 1].textContent = note));
+}
+
+// Whether a click on the photo itself selects; Enter, which clicks without a pointer, opens.
+function selects(event, state, data) {
+  if (event.detail === 0) return data.action === "select";
+  const held = event.shiftKey || event.ctrlKey || event.metaKey;
+  return held || state.selected.size > 0 || data.action === "select";
+}
+
+function toggle(state, index, range) {
+  const { id } = state.tiles[index];
+  if (range && state.anchor !== null) {
+    const [from, to] = [state.anchor, index].sort((a, b) => a - b);
+    state.tiles.slice(from, to + 1).forEach((tile) => state.selected.add(tile.id));
+    return;
+  }
+  if (!state.selected.delete(id)) state.selected.add(id);
+  state.anchor = index;
+}
+
+// With the list it was made in: the page knows then whether it still holds.
+function chosen({ tiles, selected, generation, cleared }) {
+  const ids = tiles.map((tile) => tile.id).filter((id) => selected.has(id));
+  return { generation, cleared, ids };
+}
+
+function forget(state) {
+  state.selected.clear();
+  state.anchor = null;
+}
+
+function paint(root, state, data) {
+  const wall = root.querySelector(".wall");
+  [...wall.children].forEach((tile, at) => {
+    const on = state.selected.has(state.tiles[at].id);
+    tile.classList.toggle("selected", on);
+    tile.querySelector(".select").setAttribute("aria-pressed", on);
+  });
+  wall.classList.toggle("selecting", state.selected.size > 0);
+  root.querySelector(".bar").hidden = !data.selectable || !state.tiles.length;
+  root.querySelector(".all").textContent = allSelected(state) ? "Select none" : "Select all";
+}
+
+function allSelected({ selected, tiles }) {
+  return selected.size === tiles.length;
 }
 
 // Put tile `index` in the tab order, alone, and perhaps the focus on it.
 function rove(wall, index, focus) {
   [...wall.children].forEach((tile, at) => {
-    for (const button of tile.children) button.tabIndex = at === index ? 0 : -1;
+    for (const child of tile.children) child.tabIndex = at === index ? 0 : -1;
   });
   if (focus) wall.children[index]?.firstChild.focus();
 }
@@ -158,8 +272,20 @@ function scrollToTop(root) {
   host.closest('[data-testid="stMain"]')?.scrollTo({ top: 0 });
 }
 
+function say(root, text) {
+  root.querySelector(".announcer").textContent = text;
+}
+
 function indexOf(node) {
   return Number(node.closest(".tile").dataset.index);
+}
+
+function button(does) {
+  const made = element("button", does);
+  made.type = "button";
+  made.dataset.does = does;
+  made.textContent = WORDS[does]?.[0] ?? "";
+  return made;
 }
 
 // Text goes in as text, never as markup: names of files are not ours.

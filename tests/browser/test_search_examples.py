@@ -1,0 +1,105 @@
+"""Refining a search in real Chromium: a part of the query, examples with weights, a selection."""
+
+import re
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+pytestmark = pytest.mark.browser
+
+
+def test_a_part_of_the_query_is_searched_for_and_named_by_the_link(
+    parts: Any, page: Page, app: Any
+) -> None:
+    page.goto(f"{app.url}/?q=1")
+    whole = parts.ids(parts.hits(page))
+    box = page.locator(".frame img").bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + 0.25 * box["width"], box["y"] + 0.25 * box["height"])
+    page.mouse.down()
+    page.mouse.move(box["x"] + 0.75 * box["width"], box["y"] + 0.5 * box["height"], steps=3)
+    page.mouse.up()
+    expect(page).to_have_url(re.compile(r"crop=2[45]\d-2[45]\d-7[45]\d-(49|50)\d"))
+    expect(page.locator(".hint")).to_have_text("A part: 50 % × 25 % of the photo")  # noqa: RUF001
+    assert set(parts.ids(parts.hits(page))) == set(whole)
+    page.get_by_role("button", name="Whole photo").click()
+    expect(page).to_have_url(f"{app.url}/?q=1")
+    assert parts.ids(parts.hits(page)) == whole
+
+
+def test_a_part_is_chosen_with_the_keyboard_alone(parts: Any, page: Page, app: Any) -> None:
+    page.goto(f"{app.url}/?q=1")
+    parts.hits(page)
+    page.locator(".frame").focus()
+    page.keyboard.press("Enter")
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("Shift+ArrowDown")
+    expect(page).to_have_url(f"{app.url}/?q=1&crop=230-250-730-770")
+    page.locator(".frame").focus()
+    page.keyboard.press("Escape")
+    expect(page).to_have_url(f"{app.url}/?q=1")
+
+
+def test_the_basket_pulls_and_pushes_and_is_part_of_the_link(
+    parts: Any, page: Page, app: Any, chromium: Browser
+) -> None:
+    page.goto(f"{app.url}/?q=1")
+    shown = parts.ids(parts.hits(page))
+    tile = parts.hits(page).nth(4)
+    tile.hover()
+    tile.get_by_role("button", name="More like").click()
+    expect(page).to_have_url(f"{app.url}/?q=1&like={shown[4]}")
+    page.locator(f'.tile[data-id="{shown[7]}"] .open').focus()
+    page.keyboard.press("-")
+    expect(page).to_have_url(f"{app.url}/?q=1&like={shown[4]}&unlike={shown[7]}")
+    page.get_by_role("button", name="More weight for").first.click()
+    expect(page).to_have_url(f"{app.url}/?q=1&like={shown[4]}x2&unlike={shown[7]}")
+    expect(page.locator(f'.st-key-found .tile[data-id="{shown[4]}"]')).to_have_count(0)
+    with chromium.new_context() as other:
+        second = other.new_page()
+        second.goto(page.url)
+        assert parts.ids(parts.hits(second)) == parts.ids(parts.hits(page))
+    for _ in range(2):
+        page.get_by_role("button", name="Remove").first.click()
+    expect(page).to_have_url(f"{app.url}/?q=1")
+
+
+def test_a_selection_is_made_in_all_ways_and_its_paths_are_copied(
+    parts: Any, page: Page, app: Any, shelf: Any
+) -> None:
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.goto(f"{app.url}/?q=1&k=8")
+    tiles = parts.hits(page)
+    bar = page.locator(".st-key-selection")
+    tiles.nth(1).hover()
+    tiles.nth(1).get_by_role("button", name="Select").click()
+    tiles.nth(3).locator(".open").click(modifiers=["Shift"])
+    expect(bar).to_contain_text("3 selected")
+    tiles.nth(2).locator(".open").click(modifiers=["Control"])
+    expect(bar).to_contain_text("2 selected")
+    bar.get_by_role("button", name="Copy paths").click()
+    expect(bar.get_by_text("2 paths copied").first).to_be_visible()
+    copied = page.evaluate("navigator.clipboard.readText()").splitlines()
+    chosen = [parts.ids(tiles)[i] for i in (1, 3)]
+    assert [str(shelf.id_of(p.removeprefix(f"{shelf.photos}/"))) for p in copied] == chosen
+    page.get_by_role("button", name="Select all").click()
+    expect(bar).to_contain_text("8 selected")
+    tiles.first.locator(".open").focus()
+    page.keyboard.press("Escape")
+    expect(bar).to_have_count(0)
+    page.keyboard.press("Control+a")
+    page.keyboard.press(" ")
+    expect(bar).to_contain_text("7 selected")
+    bar.get_by_role("button", name="Clear").click()
+    expect(bar).to_have_count(0)
+    expect(page.locator(".tile.selected")).to_have_count(0)
+
+
+def test_near_duplicates_fold_into_one(parts: Any, page: Page, app: Any) -> None:
+    page.goto(f"{app.url}/?q=1&k=500")
+    before = len(parts.ids(parts.hits(page)))
+    page.get_by_text("One of near-duplicates").click()
+    expect(page).to_have_url(f"{app.url}/?q=1&k=500&alike=one")
+    expect(page.locator(".st-key-found .note").first).to_contain_text("alike")
+    assert len(parts.ids(parts.hits(page))) < before
