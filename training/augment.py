@@ -55,6 +55,7 @@ class ViewParameters:
     blurred: Tensor  # (n,) int64, which views
     sigma: Tensor  # (n,) theirs, in pixels
     solarized: Tensor  # (m,) int64, which views
+    turn: Tensor | None = None  # (B, 2, 2), see image_ops.crop_and_flip
 
 
 def make_views(
@@ -92,6 +93,7 @@ def draw_parameters(
         blurred=blurred,
         sigma=low + (high - low) * draws["sigma"][: len(blurred), 0],
         solarized=draws["solarize"][:, 0].argsort()[: round(recipe.solarize * batch)],
+        turn=_turns(aspect, generator) if recipe.turn else None,
     )
 
 
@@ -111,7 +113,9 @@ def apply_views(pixels: Tensor, parameters: ViewParameters, recipe: ViewRecipe) 
         colours = colour_map(parameters.jitter, recipe.mean, recipe.std)
         for start in range(0, batch, block):
             rows = slice(start, start + block)
-            crops = crop_and_flip(pixels[rows], parameters.box[rows], parameters.flip[rows], size)
+            turn = None if parameters.turn is None else parameters.turn[rows]
+            box, flip = parameters.box[rows], parameters.flip[rows]
+            crops = crop_and_flip(pixels[rows], box, flip, size, turn=turn)
             colours.apply(crops, rows, out=flat[rows])
             clamp(flat[rows], recipe.mean, recipe.std)
         matrices = blur_matrices(parameters.sigma, size)
@@ -143,6 +147,15 @@ def _boxes(recipe: ViewRecipe, aspect: Tensor, draws: dict[str, Tensor]) -> Tens
     first = fits.to(torch.uint8).argmax(dim=1, keepdim=True)
     sides = torch.cat((width.gather(1, first), height.gather(1, first)), dim=1)  # (B, 2)
     return torch.cat((draws["place"] * (1 - sides), sides), dim=1)
+
+
+def _turns(aspect: Tensor, generator: torch.Generator) -> Tensor:
+    """Random rotations of the true photo, `(B, 2, 2)`, in fractions of its sides."""
+    draws = torch.rand(len(aspect), generator=generator, device=generator.device)
+    angle = 2 * math.pi * draws.to(aspect.device, non_blocking=True)
+    across, down = angle.cos(), angle.sin()
+    rows = (across, -down / aspect, down * aspect, across)
+    return torch.stack(rows, dim=1).view(-1, 2, 2)
 
 
 def _jitter(recipe: ViewRecipe, draws: dict[str, Tensor]) -> Jitter:

@@ -8,15 +8,14 @@ from typing import Any, NoReturn
 import click
 import platformdirs
 
-from training.config import DEVICES, METHODS, VIEWS, TrainConfig, parse_budget, read_config_file
+from training.config import DEVICES, TrainConfig, parse_budget, read_config_file
 from training.console import ConsoleProgress, readable, run_command, stop_on_interrupt
 from training.dispatch import DefaultCommand
 from training.engine import pretrain
 from training.errors import ConfigError
 from training.finish import RunReport
+from training.options import FOLDER, learning_options, view_options
 from training.prepare import Surroundings
-
-FOLDER = click.Path(path_type=Path, file_okay=True)
 
 
 @click.command(cls=DefaultCommand, context_settings={"help_option_names": ["-h", "--help"]})
@@ -29,13 +28,8 @@ FOLDER = click.Path(path_type=Path, file_okay=True)
     show_default=True,
     help="Folder for the run: encoder, metrics, pictures.",
 )
-@click.option("--method", type=click.Choice(METHODS), help="How to learn.  [default: auto]")
-@click.option(
-    "--labels",
-    type=FOLDER,
-    metavar="FILE",
-    help="CSV with a path and a label a line, for supcon.  [default: the class folders]",
-)
+@view_options
+@learning_options
 @click.option(
     "--backbone",
     metavar="NAME",
@@ -47,7 +41,6 @@ FOLDER = click.Path(path_type=Path, file_okay=True)
     help="Starting weights; FILE is a run folder, .safetensors or torchvision .pth.  "
     "[default: auto]",
 )
-@click.option("--image-size", type=int, metavar="PX", help="Side of a training view.")
 @click.option("--embed-size", type=int, metavar="PX", help="Side of a photo when it is searched.")
 @click.option("--epochs", type=int, metavar="N", help="Passes over the photos.")
 @click.option(
@@ -61,22 +54,7 @@ FOLDER = click.Path(path_type=Path, file_okay=True)
     metavar="W",
     help="Export weights at W of the way from the start (0) to the trained (1).",
 )
-@click.option("--batch-size", type=int, metavar="N", help="Photos in a step.")
-@click.option("--lr", type=float, metavar="RATE", help="Highest learning rate.")
-@click.option(
-    "--freeze",
-    type=float,
-    metavar="SHARE",
-    help="Share of the backbone's blocks, from the input, that do not train.",
-)
-@click.option(
-    "--views",
-    type=click.Choice(VIEWS),
-    help="no-mirror where left and right mean something; shapes where colour, besides, means "
-    "nothing.  [default: everyday]",
-)
 @click.option("--device", type=click.Choice(DEVICES), help="Where to train.  [default: auto]")
-@click.option("--seed", type=int, metavar="N", help="Fixes all that is random.  [default: 0]")
 @click.option("--cache", type=FOLDER, help="Folder for decoded photos, reused between runs.")
 @click.option("--offline", is_flag=True, help="Never fetch weights from the network.")
 @click.option(

@@ -14,7 +14,8 @@ from training.errors import ConfigError
 
 METHODS = ("auto", "simclr", "byol", "supcon")
 DEVICES = ("auto", "cpu", "cuda")
-VIEWS = ("everyday", "no-mirror", "shapes")
+OPTIMIZERS = ("adamw", "sgd", "lars")
+VIEWS = ("everyday", "any-orientation", "colour-matters", "no-mirror", "shapes")
 
 _BUDGET = re.compile(r"(\d+(?:\.\d+)?)\s*([smh])")
 _UNIT_SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0}
@@ -44,11 +45,30 @@ class TrainConfig:
     interpolate: float | None = None
     batch_size: int | None = None
     lr: float | None = None
+    # lars for batches of many hundreds from random weights.
+    optimizer: str = "adamw"
+    weight_decay: float | None = None
+    # Share of the run that the learning rate rises.
+    warmup: float | None = None
     # Fraction of the backbone's blocks, from the input, that keep their starting weights.
     freeze: float | None = None
-    # What may change without changing what a photo means: no-mirror keeps left and right,
-    # shapes does so too and lets colour mean nothing (handwriting, line art).
+    # Each block's learning rate over that of the block after it.
+    layer_decay: float | None = None
+    # Momentum of an average of the weights over the run, which is then what was trained.
+    ema: float | None = None
+    # What may change without changing what a photo means; see recipes.suited.
     views: str = "everyday"
+    # Of the colour jitter, 1 as SimCLR has it on ImageNet.
+    strength: float | None = None
+    # Smallest share of a photo's area that a view may show.
+    crop_min: float | None = None
+    # Of SimCLR and SupCon.
+    temperature: float | None = None
+    # Momentum of BYOL's target at the start.
+    tau: float | None = None
+    # Widths of what the loss compares, and of the hidden layers before it.
+    projection_dim: int | None = None
+    hidden_dim: int | None = None
     device: str = "auto"
     seed: int = 0
     # Where decoded photos are kept between runs; None: the user's cache folder.
@@ -58,6 +78,8 @@ class TrainConfig:
     def __post_init__(self) -> None:
         _require(self.method in METHODS, "method", self.method, f"one of {', '.join(METHODS)}")
         _require(self.device in DEVICES, "device", self.device, f"one of {', '.join(DEVICES)}")
+        kinds = ", ".join(OPTIMIZERS)
+        _require(self.optimizer in OPTIMIZERS, "optimizer", self.optimizer, f"one of {kinds}")
         _require(self.views in VIEWS, "views", self.views, f"one of {', '.join(VIEWS)}")
         _check_range("image-size", self.image_size, 16, 1024)
         _check_range("embed-size", self.embed_size, 16, 1024)
@@ -66,7 +88,17 @@ class TrainConfig:
         _check_range("interpolate", self.interpolate, 0, 1)
         _check_range("batch-size", self.batch_size, 2, 65_536)
         _check_range("lr", self.lr, 1e-7, 100)
+        _check_range("weight-decay", self.weight_decay, 0, 1)
+        _check_range("warmup", self.warmup, 0, 1)
         _check_range("freeze", self.freeze, 0, 1)
+        _check_range("layer-decay", self.layer_decay, 0.01, 1)
+        _check_range("ema", self.ema, 0, 0.99999)
+        _check_range("strength", self.strength, 0, 2)
+        _check_range("crop-min", self.crop_min, 0.01, 1)
+        _check_range("temperature", self.temperature, 0.01, 10)
+        _check_range("tau", self.tau, 0, 1)
+        _check_range("projection-dim", self.projection_dim, 2, 8192)
+        _check_range("hidden-dim", self.hidden_dim, 2, 16_384)
         _check_range("seed", self.seed, 0, 2**31 - 1)
         if self.epochs is not None and self.budget_seconds is not None:
             raise ConfigError("--epochs and --budget were both given", hint="give one of the two")

@@ -70,8 +70,9 @@ class _Session:
             self._resume_or_begin()
             self._announce()
             self._train(log)
+            self._save()  # before the average takes the place of the weights that it is of
+            self.trainer.use_average()
             trained = self._measure(log)
-        self._save()
         self.progress.finish()
         ending = Ending(start, trained, self.trainer.step, self.clock.seconds())
         return finish(self.ready, self.monitor, ending, self.stop)

@@ -47,8 +47,10 @@ class ColourMap:
         torch.baddbmm(offset, self.of_pixel[rows], images, out=out)
 
 
-def crop_and_flip(pixels: Tensor, box: Tensor, flip: Tensor, size: int) -> Tensor:
-    """Cut out boxes and bring them to one size, in one bilinear resampling.
+def crop_and_flip(
+    pixels: Tensor, box: Tensor, flip: Tensor, size: int, *, turn: Tensor | None = None
+) -> Tensor:
+    """Cut out boxes, mirror and turn them and bring them to one size, in one resampling.
 
     Not antialiased: the cache holds photos at most half as large again as a view.
 
@@ -57,6 +59,8 @@ def crop_and_flip(pixels: Tensor, box: Tensor, flip: Tensor, size: int) -> Tenso
         box: `(b, 4)` left, top, width, height as fractions of the sides.
         flip: `(b,)` bool, mirror left and right.
         size: side of the result.
+        turn: `(b, 2, 2)` what to do to a place's distance from the middle of its box, across and
+            down in fractions of the sides; what then lies outside the photo is mirrored into it.
 
     Returns:
         `(b, 3, size * size)` float32 in [0, 255].
@@ -68,11 +72,14 @@ def crop_and_flip(pixels: Tensor, box: Tensor, flip: Tensor, size: int) -> Tenso
     shape = (len(box), size, size)
     # Stacked as planes and then turned: three times faster than interleaving while writing.
     grid = torch.stack((x[:, None, :].expand(shape), y[:, :, None].expand(shape)), dim=1)
+    if turn is not None:
+        middle = (2 * torch.cat((left + width / 2, top + height / 2), dim=1) - 1)[:, :, None]
+        grid = (middle + turn @ (grid.flatten(2) - middle)).view_as(grid)
     images = F.grid_sample(
         pixels.permute(0, 3, 1, 2).float(),
         grid.permute(0, 2, 3, 1),
         mode="bilinear",
-        padding_mode="border",
+        padding_mode="border" if turn is None else "reflection",
         align_corners=False,
     )
     return images.flatten(2)

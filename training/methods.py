@@ -6,6 +6,7 @@ from collections import OrderedDict
 import torch
 from torch import Tensor, nn
 
+from training.averaging import blend
 from training.distributed import gather_rows, world
 from training.errors import ConfigError
 from training.losses import byol_regression, nt_xent, own_identities, sup_con
@@ -120,19 +121,9 @@ class BYOL(Method):
         back = byol_regression(predicted_first, target_first)
         return (forth + back) / 2
 
-    @torch.no_grad()
     def after_step(self, progress: float) -> None:
-        """Move the target towards the online network, by less and less as the run goes on.
-
-        Batch-norm statistics move alike, so that the target can be evaluated; counters are copied.
-        Interpolation leaves equal values as they are, to the bit: frozen parts never drift.
-        """
-        weight = 1 - cosine_tau(progress, self.tau_base)
-        pairs = list(zip(_state(self.target), _state(self._online()), strict=True))
-        moving = [pair for pair in pairs if pair[0].is_floating_point()]
-        counters = [pair for pair in pairs if not pair[0].is_floating_point()]
-        torch._foreach_lerp_([t for t, _ in moving], [o for _, o in moving], weight)
-        torch._foreach_copy_([t for t, _ in counters], [o for _, o in counters])
+        """Move the target towards the online network, by less and less as the run goes on."""
+        blend(self.target, self._online(), 1 - cosine_tau(progress, self.tau_base))
 
     def _online(self) -> nn.Sequential:
         return nn.Sequential(OrderedDict(backbone=self.backbone, projector=self.projector))
@@ -188,7 +179,3 @@ def _own_views(first: Tensor) -> Tensor | None:
     total = here.size * len(first)
     own = torch.arange(total, device=first.device)[here.share(total)]
     return torch.cat((own, own + total))
-
-
-def _state(module: nn.Module) -> list[Tensor]:
-    return [*module.parameters(), *module.buffers()]

@@ -9,6 +9,7 @@ import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from training.errors import RunError
 from training.progress import duration
 
 # Fewer photos teach nothing that the start does not know: it is exported as it is.
@@ -44,14 +45,17 @@ class Plan:
     batch_size: int
     epochs: int | None  # None: the budget decides
     budget_seconds: float | None
+    optimizer: str
     lr: float
     weight_decay: float
     warmup: float  # share of the run
     freeze: float  # share of the backbone's blocks
+    layer_decay: float  # of the learning rate, from a block to the one before it
+    ema: float | None  # momentum of the average of the weights; None: none is kept
     interpolate: float
     crop_min: float
     strength: float
-    flip: float
+    views: str
     tau: float
     hidden_dim: int
     projection_dim: int
@@ -88,7 +92,17 @@ class Plan:
 
 
 def plan_from_json(text: str) -> Plan:
-    """Read what `Plan.to_json` wrote."""
-    values: dict[str, Any] = json.loads(text)
-    network = Network(**values.pop("network"))
-    return Plan(network=network, **{**values, "reasons": tuple(values["reasons"])})
+    """Read what `Plan.to_json` wrote.
+
+    Raises:
+        RunError: it is damaged, or of another version of Lookalike.
+    """
+    try:
+        values: dict[str, Any] = json.loads(text)
+        network = Network(**values.pop("network"))
+        return Plan(network=network, **{**values, "reasons": tuple(values["reasons"])})
+    except (ValueError, TypeError, KeyError, AttributeError):
+        raise RunError(
+            "the run's plan is damaged or was made by another version of Lookalike",
+            hint="start the run anew in another folder with -o",
+        ) from None

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from training.config import TrainConfig
 from training.errors import ConfigError, PhotoError
+from training.methods import TAU_BASE
 from training.models import SMALL_IMAGE
 from training.photos import FoundFile, read_photo, walk
 from training.plan import Network, Plan
@@ -23,6 +24,12 @@ STEP_SECONDS_MAX = 5.0
 CORE_GFLOPS = 15.0
 # Forward passes' worth of work for a photo: two views forward and back, and the target's two.
 PASSES_PER_PHOTO = 8
+
+# Learning rates at a batch of 128, from random and from trained weights; they grow with the root
+# of the batch, which does better than in proportion below 4,096 (SimCLR, arXiv 2002.05709,
+# appendix B.1). SGD's and LARS's from random weights are lightly's for CIFAR-10 and ImageNet.
+BASE_LR = {"adamw": (1e-3, 3e-4), "sgd": (0.06, 0.02), "lars": (0.85, 0.2)}
+WEIGHT_DECAY = {"adamw": 1e-4, "sgd": 5e-4, "lars": 1e-6}
 
 CPU_SIZES = (64, 96, 128, 160, 224)
 CPU_SIZE = 96
@@ -94,24 +101,27 @@ def choose(config: TrainConfig, found: Survey, network: Network, start: str) -> 
         batch_size=config.batch_size or _batch_size(network, found.files),
         epochs=config.epochs,
         budget_seconds=config.budget_seconds,
+        optimizer=config.optimizer,
         lr=0.0,
-        weight_decay=1e-4,
-        warmup=0.05,
+        weight_decay=_or(config.weight_decay, WEIGHT_DECAY[config.optimizer]),
+        warmup=_or(config.warmup, 0.05),
         freeze=_or(config.freeze, 0.5 if tuned else 0.0),
+        layer_decay=_or(config.layer_decay, 1.0),
+        ema=config.ema,
         interpolate=_or(config.interpolate, 0.5 if start == "imagenet" else 1.0),
-        crop_min=0.3 if tuned else 0.2,
-        strength=1.0 if config.views == "shapes" else 0.4 if tuned else 0.5,
-        flip=0.5 if config.views == "everyday" else 0.0,
-        tau=0.99,
-        hidden_dim=2048 if network.device == "cuda" else 1024,
-        projection_dim=256 if method == "byol" else 128,
-        temperature=0.1 if method == "supcon" else 0.2,  # as each paper found best
+        crop_min=_or(config.crop_min, 0.3 if tuned else 0.2),
+        strength=_or(config.strength, 1.0 if config.views == "shapes" else 0.4 if tuned else 0.5),
+        views=config.views,
+        tau=_or(config.tau, TAU_BASE),
+        hidden_dim=config.hidden_dim or (2048 if network.device == "cuda" else 1024),
+        projection_dim=config.projection_dim or (256 if method == "byol" else 128),
+        temperature=_or(config.temperature, 0.1 if method == "supcon" else 0.2),
         seed=config.seed,
         reasons=tuple(_reasons(config, found, network, method, start)),
     )
     if plan.epochs is None and plan.budget_seconds is None:
         plan = replace(plan, epochs=EPOCHS_IMAGENET if tuned else EPOCHS_SCRATCH)
-    base_lr = 3e-4 if tuned else 1e-3
+    base_lr = BASE_LR[config.optimizer][tuned]
     lr = config.lr or base_lr * math.sqrt(plan.batch_size / 128)
     return _sized(replace(plan, lr=lr), config, found, network.image_size)
 

@@ -1,6 +1,6 @@
 """How views are made: SimCLR's and BYOL's recipes, and what a plan makes of them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from training.plan import Plan
 from training.spec import IMAGENET_MEAN, IMAGENET_STD
@@ -31,6 +31,7 @@ class ViewRecipe:
     blur: float = 0.5
     blur_sigma: tuple[float, float] = (0.1, 2.0)  # pixels of the view
     solarize: float = 0.0
+    turn: bool = False  # by any angle, each as likely
     mean: tuple[float, float, float] = IMAGENET_MEAN
     std: tuple[float, float, float] = IMAGENET_STD
 
@@ -39,9 +40,27 @@ def view_recipes(plan: Plan) -> tuple[ViewRecipe, ViewRecipe]:
     """How the two views of every photo are drawn."""
     size, strength, crop_min = plan.network.image_size, plan.strength, plan.crop_min
     if plan.method == "byol":
-        return byol_recipes(size, strength=strength, crop_min=crop_min, flip=plan.flip)
-    recipe = simclr_recipe(size, strength=strength, crop_min=crop_min, flip=plan.flip)
+        first, second = byol_recipes(size, strength=strength, crop_min=crop_min)
+        return suited(first, plan.views), suited(second, plan.views)
+    recipe = suited(simclr_recipe(size, strength=strength, crop_min=crop_min), plan.views)
     return recipe, recipe
+
+
+def suited(recipe: ViewRecipe, views: str) -> ViewRecipe:
+    """A recipe that changes only what may change in a kind of collection.
+
+    Args:
+        recipe: of everyday photos.
+        views: everyday; any-orientation turns views freely (leaves, slides, defects seen from
+            above); colour-matters leaves hue and saturation alone; no-mirror keeps left and
+            right; shapes does so too, and colour, at full strength, means nothing (handwriting,
+            line art).
+    """
+    if views == "any-orientation":
+        return replace(recipe, turn=True)
+    if views == "colour-matters":
+        return replace(recipe, hue=0.0, saturation=0.0, grayscale=0.0, solarize=0.0)
+    return replace(recipe, flip=recipe.flip if views == "everyday" else 0.0)
 
 
 def simclr_recipe(

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from training.augment import make_views
+from training.averaging import WeightAverage
 from training.batches import Batch
 from training.checkpoint import Checkpoint
 from training.errors import RunError
@@ -66,7 +67,13 @@ class Trainer:
             temperature=plan.temperature,
             tau_base=plan.tau,
         ).to(self.device)
-        self.optimizer = build_optimizer(self.method, weight_decay=plan.weight_decay)
+        self.optimizer = build_optimizer(
+            self.method,
+            name=plan.optimizer,
+            weight_decay=plan.weight_decay,
+            layer_decay=plan.layer_decay,
+        )
+        self.average = WeightAverage(trainable, plan.ema) if plan.ema is not None else None
         self.step = 0
         self.lr = 0.0
 
@@ -82,20 +89,32 @@ class Trainer:
         loss.backward()  # type: ignore[no-untyped-call]
         self.optimizer.step()
         self.method.after_step(progress)
+        if self.average is not None:
+            self.average.follow(self.step)
         self.step += 1
         return loss.detach()
+
+    def use_average(self) -> None:
+        """Give the backbone the average of its weights, where one is kept; training is over."""
+        if self.average is not None:
+            self.average.apply()
 
     def checkpoint(self, seconds: float) -> Checkpoint:
         """The state after the last finished step. The random state is (seed, step)."""
         tensors = {f"method.{name}": value for name, value in self.method.state_dict().items()}
         optimizer = optimizer_tensors(self.optimizer)
         tensors.update({f"optimizer.{name}": value for name, value in optimizer.items()})
+        if self.average is not None:
+            average = self.average.tensors()
+            tensors.update({f"average.{name}": value for name, value in average.items()})
         return Checkpoint(tensors, {"step": self.step, "seconds": seconds})
 
     def restore(self, checkpoint: Checkpoint) -> None:
         """Go on from a checkpoint of the same plan."""
         self.method.load_state_dict(_below(checkpoint.tensors, "method."))
         restore_optimizer(self.optimizer, _below(checkpoint.tensors, "optimizer."))
+        if self.average is not None:
+            self.average.restore(_below(checkpoint.tensors, "average."))
         self.step = int(checkpoint.facts["step"])
 
     def _views(self, batch: Batch) -> tuple[Tensor, Tensor]:

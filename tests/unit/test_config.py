@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ from hypothesis import strategies as st
 from training.config import TrainConfig, config_from_json, parse_budget, read_config_file
 from training.errors import ConfigError
 
+ASKED_NOTHING = TrainConfig(Path("p"))
 ASKED = TrainConfig(
     Path("photos"), Path("out"), method="byol", epochs=7, lr=0.01, cache=Path("cache"), seed=3
 )
@@ -43,6 +45,18 @@ def test_a_config_survives_json() -> None:
         ("batch_size", 1),
         ("lr", float("nan")),
         ("freeze", -0.1),
+        ("optimizer", "adam"),
+        ("views", "upside-down"),
+        ("layer_decay", 0.0),
+        ("ema", 1.0),
+        ("strength", 2.1),
+        ("crop_min", 0.0),
+        ("temperature", 0.0),
+        ("tau", 1.1),
+        ("projection_dim", 1),
+        ("hidden_dim", 1),
+        ("weight_decay", -1.0),
+        ("warmup", 1.1),
     ],
 )
 def test_a_value_out_of_range_is_named_with_what_was_expected(field: str, value: object) -> None:
@@ -56,6 +70,25 @@ def test_a_value_out_of_range_is_named_with_what_was_expected(field: str, value:
 def test_epochs_and_budget_together_are_refused() -> None:
     with pytest.raises(ConfigError, match="both"):
         TrainConfig(Path("p"), epochs=3, budget_seconds=60)
+
+
+def test_labels_and_a_method_that_has_no_use_for_them_are_refused() -> None:
+    with pytest.raises(ConfigError, match="learns without labels"):
+        TrainConfig(Path("p"), method="byol", labels=Path("l.csv"))
+
+
+def test_a_toml_file_can_set_every_knob(tmp_path: Path) -> None:
+    wanted = TrainConfig(
+        Path("p"), method="supcon", labels=Path("l.csv"), optimizer="lars", weight_decay=0.01,
+        warmup=0.1, layer_decay=0.8, ema=0.999, views="colour-matters", strength=0.7, crop_min=0.4,
+        temperature=0.07, tau=0.996, projection_dim=64, hidden_dim=512,
+    )  # fmt: skip
+    known = {k: v for k, v in wanted.to_json().items() if v != getattr(ASKED_NOTHING, k)}
+    lines = [f"{k.replace('_', '-')} = {json.dumps(v)}" for k, v in known.items()]
+    file = tmp_path / "run.toml"
+    file.write_text("\n".join(lines))
+
+    assert read_config_file(file, TrainConfig(Path("p"))) == wanted
 
 
 def test_a_toml_file_sets_options_by_their_long_names(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ import pytest
 from PIL import Image
 
 from training.config import TrainConfig
-from training.errors import ConfigError
+from training.errors import ConfigError, RunError
 from training.plan import plan_from_json
 from training.planning import Survey, choose, choose_network, fit_to_machine, survey
 
@@ -87,6 +87,35 @@ def test_what_was_asked_goes_before_what_would_be_chosen() -> None:
     assert (plan.embed_size, plan.network.image_size) == (100, 80)
 
 
+def test_every_knob_of_the_recipe_reaches_the_plan() -> None:
+    knobs = {
+        "optimizer": "sgd", "weight_decay": 0.01, "warmup": 0.1, "layer_decay": 0.8, "ema": 0.999,
+        "views": "colour-matters", "strength": 0.7, "crop_min": 0.4, "temperature": 0.07,
+        "tau": 0.996, "projection_dim": 64, "hidden_dim": 512,
+    }  # fmt: skip
+
+    plan = planned(**knobs)
+
+    assert {name: getattr(plan, name) for name in knobs} == knobs
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "sgd", "lars"])
+def test_learning_rates_grow_with_the_root_of_the_batch_and_are_gentle_to_trained_weights(
+    optimizer: str,
+) -> None:
+    small, large = (planned(optimizer=optimizer, batch_size=size) for size in (128, 512))
+
+    assert large.lr == pytest.approx(2 * small.lr)
+    assert small.lr < planned(optimizer=optimizer, batch_size=128, start="random").lr
+
+
+def test_labels_choose_supcon() -> None:
+    plan = planned(labels=Path("labels.csv"))
+
+    assert plan.method == "supcon"
+    assert plan.temperature == 0.1
+
+
 def test_the_cache_is_larger_than_the_views_but_never_than_the_photos() -> None:
     assert planned().cache_size == 128
     assert planned(Survey(3000, 110)).cache_size == 110
@@ -122,6 +151,12 @@ def test_a_plan_survives_json() -> None:
     plan = planned(budget_seconds=60.0)
 
     assert plan_from_json(plan.to_json()) == plan
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[]", '{"network": {}, "seed": 1}'])
+def test_a_plan_of_another_version_is_refused(text: str) -> None:
+    with pytest.raises(RunError, match="another version"):
+        plan_from_json(text)
 
 
 def test_the_plan_says_what_will_be_done_and_why() -> None:

@@ -75,11 +75,18 @@ def test_batches_do_not_depend_on_what_was_asked_before(photos: PhotoSet) -> Non
     assert torch.equal(fresh.at(2).pixels, used.at(2).pixels)
 
 
-@pytest.mark.parametrize("method", ["simclr", "byol", "supcon"])
+@pytest.mark.parametrize(
+    ("method", "options"),
+    [
+        ("simclr", {"optimizer": "lars", "ema": 0.9}),
+        ("byol", {}),
+        ("supcon", {"optimizer": "sgd", "layer_decay": 0.7, "views": "any-orientation"}),
+    ],
+)
 def test_a_restored_trainer_takes_the_very_steps_of_one_that_never_stopped(
-    photos: PhotoSet, tmp_path: Path, method: str
+    photos: PhotoSet, tmp_path: Path, method: str, options: dict[str, object]
 ) -> None:
-    plan = make_plan(method=method, freeze=0.25)
+    plan = make_plan(method=method, freeze=0.25, **options)
     batches = PhotoBatches(photos, np.arange(PHOTOS), plan)
     straight, first = make_trainer(plan), make_trainer(plan)
     for step in range(4):
