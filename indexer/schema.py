@@ -69,6 +69,48 @@ MIGRATIONS = (
 
     ALTER TABLE contents ADD COLUMN exif_read INTEGER NOT NULL DEFAULT 0;
     """,
+    # Labels: rows are only ever added. `undoes` names the row of the same table that is taken back.
+    """
+    CREATE TABLE label_actions (
+        id INTEGER PRIMARY KEY,
+        kind TEXT NOT NULL,
+        who TEXT NOT NULL,
+        at TEXT NOT NULL,
+        undoes INTEGER UNIQUE REFERENCES label_actions (id)
+    ) STRICT;
+
+    CREATE TABLE class_events (
+        id INTEGER PRIMARY KEY,
+        action_id INTEGER NOT NULL REFERENCES label_actions (id),
+        class_id INTEGER NOT NULL REFERENCES class_events (id),
+        name TEXT,
+        undoes INTEGER UNIQUE REFERENCES class_events (id)
+    ) STRICT;
+
+    CREATE TABLE label_events (
+        id INTEGER PRIMARY KEY,
+        action_id INTEGER NOT NULL REFERENCES label_actions (id),
+        content_id INTEGER NOT NULL REFERENCES contents (id),
+        class_id INTEGER REFERENCES class_events (id),
+        source TEXT,
+        undoes INTEGER REFERENCES label_events (id)
+    ) STRICT;
+
+    CREATE INDEX label_actions_by_person ON label_actions (who);
+
+    CREATE INDEX class_events_by_action ON class_events (action_id);
+
+    CREATE INDEX label_events_by_action ON label_events (action_id);
+
+    CREATE INDEX label_events_by_content ON label_events (content_id, id) WHERE undoes IS NULL;
+
+    CREATE UNIQUE INDEX label_events_undone ON label_events (undoes) WHERE undoes IS NOT NULL;
+
+    INSERT INTO label_actions (id, kind, who, at)
+        VALUES (0, 'add', '', '1970-01-01T00:00:00.000Z');
+
+    INSERT INTO class_events (id, action_id, class_id, name) VALUES (0, 0, 0, 'none of these');
+    """,
 )
 
 
