@@ -3,7 +3,7 @@
 import os
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,13 +20,14 @@ from indexer.passes import (
     publish_encoder,
     start_first_pass,
 )
-from indexer.pipeline import embed_files
+from indexer.pipeline import Finished, embed_files
 from indexer.records import KnownSkip, State
 from indexer.scan import Difference, find_difference
 from indexer.selection import fill_in_shots
 from indexer.sources import EncoderSource, find_source
 from indexer.wording import quoted, shown
 from training.errors import CollectionError, Interrupted
+from training.inflight import InFlight
 from training.photos import walk
 from training.progress import Progress
 
@@ -105,7 +106,15 @@ def build(
         difference = _compare(request, catalogue, staged=chosen.staged)
         ledger = Ledger(catalogue, difference, staged=chosen.staged)
         embedding_started = time.monotonic()
-        _embed(request.photos, difference, ledger, chosen, progress, stop)
+        with InFlight.opened(folder.in_flight) as in_flight:
+            groups = embed_files(
+                request.photos,
+                difference.to_read,
+                chosen.encoder,
+                known=ledger.embedded_hashes(),
+                in_flight=in_flight,
+            )
+            _embed(groups, len(difference.to_read), ledger, progress, stop)
         embedding_seconds = time.monotonic() - embedding_started
         ledger.settle(request.photos)
         fill_in_shots(folder.catalogue, request.photos, progress=progress, stop=stop)
@@ -156,16 +165,14 @@ def _compare(request: BuildRequest, catalogue: Catalogue, *, staged: bool) -> Di
 
 
 def _embed(
-    root: Path,
-    difference: Difference,
+    groups: Generator[list[Finished], None, None],
+    total: int,
     ledger: Ledger,
-    chosen: Pass,
     progress: Progress,
     stop: Callable[[], bool],
 ) -> None:
     """Put every file that must be read through the encoder; on any way out the finished stay."""
-    total, done = len(difference.to_read), 0
-    groups = embed_files(root, difference.to_read, chosen.encoder, known=ledger.embedded_hashes())
+    done = 0
     committed = time.monotonic()
     progress.start("embedding", total=total, unit="photos")
     try:

@@ -49,6 +49,11 @@ class GalleryFolder:
         """An encoder that is about to replace `encoder`."""
         return self.path / "encoder.new.onnx"
 
+    @property
+    def in_flight(self) -> Path:
+        """The photos being decoded, for the next build to know should this one crash."""
+        return self.path / ".decoding"
+
     def check(self) -> None:
         """Refuse a folder without a gallery in it.
 

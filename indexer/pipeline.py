@@ -21,6 +21,7 @@ from indexer.records import Content, KnownSkip
 from indexer.scan import Candidate
 from indexer.wording import shown
 from training.errors import CollectionError, PhotoError
+from training.inflight import InFlight
 from training.photos import decode, read_file
 from training.spec import Preprocessing
 
@@ -54,7 +55,12 @@ class _Read:
 
 
 def embed_files(
-    root: Path, candidates: Sequence[Candidate], encoder: OnnxEncoder, *, known: set[bytes]
+    root: Path,
+    candidates: Sequence[Candidate],
+    encoder: OnnxEncoder,
+    *,
+    known: set[bytes],
+    in_flight: InFlight,
 ) -> Generator[list[Finished], None, None]:
     """Read and embed files, in order, in groups of about one batch.
 
@@ -63,6 +69,7 @@ def embed_files(
         candidates: the files.
         encoder: what embeds them.
         known: hashes of the contents that have an embedding; new ones are added here.
+        in_flight: told of each photo that is being decoded.
 
     Raises:
         CollectionError: `root` vanished.
@@ -71,7 +78,7 @@ def embed_files(
     fresh: dict[bytes, np.ndarray] = {}
     preprocessing = encoder.spec.preprocessing
     threads = min(MOST_THREADS_FOR_GPU if encoder.provider == CUDA else MOST_THREADS, cores())
-    read_one = partial(_read, root, preprocessing=preprocessing, known=known)
+    read_one = partial(_read, root, preprocessing=preprocessing, known=known, in_flight=in_flight)
     with closing(_in_order(read_one, candidates, threads=threads)) as found:
         for read in found:
             reads.append(read)
@@ -120,7 +127,12 @@ def _in_order(
 
 
 def _read(
-    root: Path, candidate: Candidate, *, preprocessing: Preprocessing, known: set[bytes]
+    root: Path,
+    candidate: Candidate,
+    *,
+    preprocessing: Preprocessing,
+    known: set[bytes],
+    in_flight: InFlight,
 ) -> _Read:
     file = candidate.file
     try:
@@ -137,7 +149,8 @@ def _read(
     if digest in known:
         return _Read(Finished(candidate, digest))
     try:
-        photo = decode(data, at_least=preprocessing.at_least)
+        with in_flight.decoding(digest) as isolated:
+            photo = decode(data, at_least=preprocessing.at_least, isolated=isolated)
     except PhotoError as error:
         skip = KnownSkip(file.path, error.message, file.size_bytes, file.mtime_ns)
         return _Read(Finished(candidate, skip=skip))

@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import IO, TypeVar
 
@@ -22,6 +23,7 @@ from PIL import Image
 
 from training.errors import Interrupted, PhotoError, RunError
 from training.files import atomic_write, mark_folder
+from training.inflight import InFlight
 from training.photos import FoundFile, SkippedFile, read_photo, walk
 from training.progress import Progress
 
@@ -159,9 +161,10 @@ class _Filling:
         with (
             self.pixel_file.open("ab") as pixels,
             (self.cache / INDEX_FILE).open("ab") as index,
+            InFlight.opened(self.cache / ".decoding") as in_flight,
         ):
             waiting: list[_Entry] = []
-            for file, result in _in_threads(self._squash, missing):
+            for file, result in _in_threads(partial(self._squash, in_flight), missing):
                 if isinstance(result, str):
                     entry = _entry(file, -1, 0.0, result)
                 else:
@@ -182,10 +185,14 @@ class _Filling:
                     )
             _commit(pixels, index, waiting)
 
-    def _squash(self, file: FoundFile) -> tuple[np.ndarray, float] | str:
+    def _squash(self, in_flight: InFlight, file: FoundFile) -> tuple[np.ndarray, float] | str:
         """A photo as `(size, size, 3)` uint8 and its width / height, or why not."""
+        path = self.photos / os.fsdecode(file.path)
         try:
-            photo = read_photo(self.photos / os.fsdecode(file.path), at_least=self.size)
+            with in_flight.decoding(
+                b"%d %d " % (file.size_bytes, file.mtime_ns) + file.path
+            ) as alone:
+                photo = read_photo(path, at_least=self.size, isolated=alone)
         except PhotoError as error:
             return error.message
         square = photo.image.resize((self.size, self.size), Image.Resampling.BILINEAR)

@@ -110,9 +110,9 @@ def decode(data: bytes, *, at_least: int | None = None, isolated: bool = False) 
     return isolation.shared().decode(data, at_least=at_least)
 
 
-def read_photo(path: Path, *, at_least: int | None = None) -> Photo:
+def read_photo(path: Path, *, at_least: int | None = None, isolated: bool = False) -> Photo:
     """Read and decode one file; see `read_file` and `decode`."""
-    return decode(read_file(path), at_least=at_least)
+    return decode(read_file(path), at_least=at_least, isolated=isolated)
 
 
 def photo_shot(path: Path) -> Shot:
