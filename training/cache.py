@@ -24,7 +24,7 @@ from PIL import Image
 from training.errors import Interrupted, PhotoError, RunError
 from training.files import atomic_write, mark_folder
 from training.inflight import InFlight
-from training.photos import FoundFile, SkippedFile, read_photo, walk
+from training.photos import FoundFile, Photo, SkippedFile, read_photo, walk
 from training.progress import Progress
 
 # Part of the header: raise it when photos come to be decoded differently.
@@ -98,6 +98,11 @@ def open_photos(
             f"another process is decoding photos into {cache}",
             hint="wait until it is done, or give this run a folder of its own with --cache",
         ) from None
+
+
+def squash(photo: Photo, size: int) -> np.ndarray:
+    """A photo as a cache holds it, `(size, size, 3)` uint8."""
+    return np.asarray(photo.image.resize((size, size), Image.Resampling.BILINEAR))
 
 
 class _Filling:
@@ -195,8 +200,7 @@ class _Filling:
                 photo = read_photo(path, at_least=self.size, isolated=alone)
         except PhotoError as error:
             return error.message
-        square = photo.image.resize((self.size, self.size), Image.Resampling.BILINEAR)
-        return np.asarray(square), photo.width / photo.height
+        return squash(photo, self.size), photo.width / photo.height
 
     def _photo_set(
         self, entries: dict[str, _Entry], unreadable: list[SkippedFile], decoded: int

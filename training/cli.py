@@ -14,8 +14,9 @@ from training.dispatch import DefaultCommand
 from training.engine import pretrain
 from training.errors import ConfigError
 from training.finish import RunReport
-from training.options import FOLDER, learning_options, view_options
+from training.options import FOLDER, given, learning_options, view_options
 from training.prepare import Surroundings
+from training.preview_cli import command as preview_command
 
 
 @click.command(cls=DefaultCommand, context_settings={"help_option_names": ["-h", "--help"]})
@@ -95,6 +96,9 @@ def cli(
     show(report, as_json=as_json)
 
 
+cli.add_command(preview_command)
+
+
 def main() -> NoReturn:
     """Run ssl-train as a process: training, or the command that the first word names."""
     run_command(cli, name="ssl-train")
@@ -127,26 +131,21 @@ def _config(
     base = TrainConfig(photos=photos, out=out)
     if config_file is not None:
         base = read_config_file(config_file, base)
-    given = _given(options)
+    asked = given(options)
     if budget is not None:
-        given["budget_seconds"] = parse_budget(budget)
-    if "budget_seconds" in given and "epochs" in given:
+        asked["budget_seconds"] = parse_budget(budget)
+    if "budget_seconds" in asked and "epochs" in asked:
         raise ConfigError("--epochs and --budget were both given", hint="give one of the two")
-    if "budget_seconds" in given:
-        given["epochs"] = None
-    elif "epochs" in given:
-        given["budget_seconds"] = None
-    return replace(base, photos=photos, out=out, **given)
-
-
-def _given(options: dict[str, Any]) -> dict[str, Any]:
-    """The options that were given; 0 is a value, None and an unset flag are not."""
-    return {name: v for name, v in options.items() if v is not None and v is not False}
+    if "budget_seconds" in asked:
+        asked["epochs"] = None
+    elif "epochs" in asked:
+        asked["budget_seconds"] = None
+    return replace(base, photos=photos, out=out, **asked)
 
 
 def _refuse_ignored(*, resume: bool, options: dict[str, Any]) -> None:
     known = {field.name for field in fields(TrainConfig)} | {"budget"}
-    ignored = [f"--{name.replace('_', '-')}" for name in _given(options) if name in known]
+    ignored = [f"--{name.replace('_', '-')}" for name in given(options) if name in known]
     if resume and ignored:
         raise ConfigError(
             f"{', '.join(ignored)}: a resumed run keeps the options it was started with",

@@ -109,6 +109,11 @@ def learning_options(command: Command) -> Command:
     return _added(command, _LEARNING)
 
 
+def given(options: dict[str, Any]) -> dict[str, Any]:
+    """The options that were given; 0 is a value, None and an unset flag are not."""
+    return {name: v for name, v in options.items() if v is not None and v is not False}
+
+
 def _added(command: Command, options: tuple[Callable[[Command], Command], ...]) -> Command:
     for option in reversed(options):  # click lists the last decorator first
         command = option(command)

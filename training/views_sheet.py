@@ -1,16 +1,23 @@
 """The sheet of views: what training sees, as a picture."""
 
+import os
 from pathlib import Path
 
 import numpy as np
 import torch
 from PIL import Image
+from torch import Tensor
 
 from training.augment import make_views
 from training.batches import PhotoBatches
+from training.cache import squash
+from training.config import TrainConfig
+from training.errors import CollectionError, PhotoError
 from training.files import replacing
+from training.photos import FoundFile, read_photo, walk
+from training.planning import choose, choose_network, survey
 from training.randomness import VIEWS, generator_for
-from training.recipes import ViewRecipe
+from training.recipes import ViewRecipe, view_recipes
 from training.runs import VIEWS_FILE
 
 SHEET_PHOTOS = 8
@@ -21,24 +28,82 @@ _GAP = 4
 def write_views(
     run: Path, batches: PhotoBatches, recipes: tuple[ViewRecipe, ViewRecipe], seed: int
 ) -> None:
-    """A sheet of what training sees: a row a photo, the photo itself first, then its views."""
+    """A sheet of what a run sees, in its folder."""
     batch = batches.at(0)
-    pixels, aspects = batch.pixels[:SHEET_PHOTOS], batch.aspects[:SHEET_PHOTOS]
+    count = min(SHEET_PHOTOS, len(batch.pixels))
+    sheet = draw_views(batch.pixels[:count], batch.aspects[:count], recipes, seed)
+    _save(sheet, run / VIEWS_FILE)
+
+
+def preview(config: TrainConfig, out: Path, *, photos: int, has_cuda: bool) -> int:
+    """Write the sheet that a run with these options would begin with; no weights are needed.
+
+    Args:
+        config: what a run would be asked for.
+        out: the PNG to write.
+        photos: how many to show, spread evenly over the folder.
+        has_cuda: whether a run would have a GPU.
+
+    Returns:
+        How many photos are shown; files that cannot be used are passed over.
+
+    Raises:
+        CollectionError: none of the files can be used.
+    """
+    found = survey(config.photos)
+    start = "random" if config.init == "random" else "imagenet"
+    plan = choose(config, found, choose_network(config, found, has_cuda=has_cuda), start)
+    pixels, aspects = _some_photos(config.photos, photos, plan.cache_size)
+    _save(draw_views(pixels, aspects, view_recipes(plan), plan.seed), out)
+    return len(pixels)
+
+
+def draw_views(
+    pixels: Tensor, aspects: Tensor, recipes: tuple[ViewRecipe, ViewRecipe], seed: int
+) -> Image.Image:
+    """A row a photo, the photo itself first, then three views of each recipe in turn.
+
+    `pixels` are `(n, s, s, 3)` uint8, `aspects` `(n,)` their true width / height.
+    """
     size = recipes[0].image_size
     columns = [_shrunk(pixels, size)]
     for number in range(SHEET_VIEWS * len(recipes)):
         recipe = recipes[number % len(recipes)]
         generator = generator_for(seed, VIEWS, number, device=pixels.device)
         columns.append(_pictures(make_views(pixels, aspects, recipe, generator), recipe))
-    _save(_sheet(columns, size), run / VIEWS_FILE)
+    return _sheet(columns, size)
 
 
-def _shrunk(pixels: torch.Tensor, size: int) -> list[Image.Image]:
+def _some_photos(root: Path, count: int, size: int) -> tuple[Tensor, Tensor]:
+    """Up to `count` photos as the cache would hold them, and their aspect ratios."""
+    files = [file for file in walk(root) if isinstance(file, FoundFile)]
+    # Spread evenly; the others stand in where one cannot be used.
+    spread = files[:: max(1, len(files) // count)]
+    rows: list[np.ndarray] = []
+    aspects: list[float] = []
+    for file in [*spread, *(file for file in files if file not in spread)]:
+        if len(rows) == count:
+            break
+        try:
+            photo = read_photo(root / os.fsdecode(file.path), at_least=size)
+        except PhotoError:
+            continue
+        rows.append(squash(photo, size))
+        aspects.append(photo.width / photo.height)
+    if not rows:
+        raise CollectionError(
+            f"none of the {len(files):,} files in {root} is a photo that can be read",
+            hint="give the folder that holds your photos",
+        )
+    return torch.from_numpy(np.stack(rows)), torch.tensor(aspects)
+
+
+def _shrunk(pixels: Tensor, size: int) -> list[Image.Image]:
     arrays = pixels.cpu().numpy()
     return [Image.fromarray(array).resize((size, size)) for array in arrays]
 
 
-def _pictures(views: torch.Tensor, recipe: ViewRecipe) -> list[Image.Image]:
+def _pictures(views: Tensor, recipe: ViewRecipe) -> list[Image.Image]:
     """Normalised views `(n, 3, s, s)` as pictures."""
     mean, std = np.array(recipe.mean), np.array(recipe.std)
     arrays = views.permute(0, 2, 3, 1).cpu().numpy() * std + mean
