@@ -7,7 +7,9 @@ from pathlib import Path
 
 from app.query import sample
 from app.thumbnails import Thumbnails
+from app.updates import Updates
 from app.uploads import Uploads
+from indexer.build import BuildRequest
 from indexer.catalogue import Catalogue
 from indexer.folder import GalleryFolder
 from indexer.gallery import Gallery, Hit
@@ -46,6 +48,7 @@ class Library:
         self.folder = folder
         self.thumbnails = Thumbnails()
         self.uploads = Uploads(folder / "uploads")
+        self.updates = Updates(when_done=self._reopen_now)
         self._photos = photos
         self._seconds_between_openings = seconds_between_openings
         self._lock = threading.Lock()
@@ -73,6 +76,18 @@ class Library:
         if not self._samples:
             self._samples = sample(gallery, SAMPLES)
         return self._samples
+
+    def update(self) -> bool:
+        """Start to bring the gallery up to date with its photos; False where that goes on already.
+
+        The gallery as it was is searched meanwhile, and the new one opened at the end.
+        """
+        root = self.gallery().photo_root
+        return self.updates.start(BuildRequest(root, self.folder, command="ssl-app"))
+
+    def _reopen_now(self) -> None:
+        with self._lock:
+            self._reopen()
 
     def _reopen(self) -> None:
         """Open the newest; where that fails (a build may be half way), the old one serves on.

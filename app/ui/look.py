@@ -1,6 +1,6 @@
 """How every page looks: icon, style, brand, and the plain blocks that Streamlit lacks."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from importlib.resources import files
 
@@ -49,6 +49,31 @@ def detail(text: str) -> None:
 def strong(text: str) -> None:
     """A short text that matters, on a line with others."""
     st.html(f'<strong class="ll-strong">{escape(text)}</strong>', width="content")
+
+
+def facts(rows: Mapping[str, str]) -> None:
+    """A list of facts, each with its name."""
+    drawn = "".join(f"<dt>{escape(k)}</dt><dd>{escape(v)}</dd>" for k, v in rows.items())
+    st.html(f'<dl class="ll-facts-list">{drawn}</dl>')
+
+
+def counts(numbers: Mapping[str, int]) -> None:
+    """Numbers side by side, each over its name; those of nothing are quiet."""
+    drawn = "".join(
+        f"<div{'' if number else ' class=ll-quiet'}>"
+        f"<dd>{number:,}</dd><dt>{escape(name)}</dt></div>"
+        for name, number in numbers.items()
+    )
+    st.html(f'<dl class="ll-counts">{drawn}</dl>')
+
+
+def size(size_bytes: int) -> str:
+    """Bytes as people say them: `640 bytes`, `36 KB`, `4.2 MB`."""
+    if size_bytes < 1000:
+        return f"{size_bytes} bytes"
+    if size_bytes < 1_000_000:
+        return f"{size_bytes / 1000:.0f} KB"
+    return f"{size_bytes / 1_000_000:.1f} MB"
 
 
 def bars(counts: Sequence[int], *, low: float, said: str) -> None:

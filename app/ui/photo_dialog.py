@@ -3,7 +3,6 @@
 import os
 from collections.abc import Callable
 from datetime import datetime
-from html import escape
 
 import streamlit as st
 
@@ -50,11 +49,10 @@ def _facts(gallery: Gallery, photo: PhotoFacts) -> None:
     when = datetime.fromtimestamp(photo.mtime_ns / 1e9).astimezone()
     facts = {
         "Size": f"{photo.width:,} × {photo.height:,} pixels",  # noqa: RUF001 - the sign for "by"
-        "File": f"{photo.format}, {readable_size(photo.size_bytes)}",
+        "File": f"{photo.format}, {look.size(photo.size_bytes)}",
         "Changed": f"{when:%d %B %Y, %H:%M}",
     }
-    rows = "".join(f"<dt>{name}</dt><dd>{escape(value)}</dd>" for name, value in facts.items())
-    st.html(f'<dl class="ll-facts-list">{rows}</dl>')
+    look.facts(facts)
     _path("Path", gallery, photo.path)
     if photo.other_paths:
         count = len(photo.other_paths)
@@ -69,12 +67,3 @@ def _path(label: str, gallery: Gallery, path: bytes) -> None:
         look.detail(label)
     full = gallery.photo_root / os.fsdecode(path)
     st.code(readable(str(full)), language=None, wrap_lines=True)
-
-
-def readable_size(size_bytes: int) -> str:
-    """Bytes as people say them: `640 bytes`, `36 KB`, `4.2 MB`."""
-    if size_bytes < 1000:
-        return f"{size_bytes} bytes"
-    if size_bytes < 1_000_000:
-        return f"{size_bytes / 1000:.0f} KB"
-    return f"{size_bytes / 1_000_000:.1f} MB"

@@ -11,7 +11,7 @@ from app.ui.components.basket import Entry, example_basket
 from app.ui.components.crop import crop_photo
 from app.ui.components.grid import Wishes, photo_grid
 from app.ui.components.paste import paste_anywhere
-from app.ui.photo_dialog import readable_size, show_photo
+from app.ui.photo_dialog import show_photo
 from app.ui.pictures import thumb_url, upload_url, view_url, why_missing
 from app.ui.results import results
 from app.ui.served import library
@@ -170,7 +170,7 @@ def _kept_uploads(link: Link) -> None:
         return
     images = "1 upload" if kept.count == 1 else f"{kept.count} uploads"
     with st.container(horizontal=True, vertical_alignment="center", key="kept"):
-        look.detail(f"{images} kept, {readable_size(kept.size_bytes)}")
+        look.detail(f"{images} kept, {look.size(kept.size_bytes)}")
         st.button(
             "Clear",
             on_click=_forget_uploads,

@@ -20,6 +20,9 @@ SCRIPT = Path(__file__).with_name("lookalike_pages.py")
 # Far above what an upload may weigh: Streamlit refuses with a mere red mark, we with a sentence.
 ACCEPTED_MEGABYTES = 200
 
+# What an update that is running when the server ends may take for what it has in flight.
+SECONDS_TO_STOP = 15.0
+
 # The browser itself refuses any other host, whatever a page or a dependency may try. Streamlit
 # needs inline scripts and styles, and imports its components from blobs.
 CONTENT_SECURITY_POLICY = "; ".join(
@@ -78,7 +81,11 @@ def serve(library: Library, *, host: str, port: int, ready: Callable[[], None]) 
             Middleware(TrustedHostMiddleware, allowed_hosts=allowed_hosts(host)),
         ],
     )
-    application.run(config=_config(host, port))
+    try:
+        application.run(config=_config(host, port))
+    finally:
+        library.updates.cancel()
+        library.updates.wait(SECONDS_TO_STOP)
 
 
 def allowed_hosts(host: str) -> list[str]:

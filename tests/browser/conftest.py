@@ -9,7 +9,7 @@ import sysconfig
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -150,9 +150,9 @@ def command() -> Callable[..., list[str]]:
 
 @pytest.fixture
 def start_app(shelf: Shelf, tmp_path: Path) -> Iterator[Callable[..., Running]]:
-    """Starts an app of the test's own: `start_app()`."""
-    with _started(shelf.folder, tmp_path / "log") as running:
-        yield lambda: running
+    """Starts an app of the test's own: `start_app()`, or `start_app(gallery_folder)`."""
+    with ExitStack() as started:
+        yield lambda folder=shelf.folder: started.enter_context(_started(folder, tmp_path / "log"))
 
 
 @pytest.fixture(scope="session")

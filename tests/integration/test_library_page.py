@@ -1,0 +1,90 @@
+"""The Library page without a browser: what it says of a gallery. Clicks are in tests/browser."""
+
+import warnings
+from pathlib import Path
+
+import pytest
+
+from app.library import Library
+from app.ui import served
+from indexer.build import BuildRequest, build
+from training.progress import Silent
+
+with warnings.catch_warnings():
+    # Streamlit's own imports, not ours.
+    warnings.simplefilter("ignore")
+    from streamlit.testing.v1 import AppTest
+
+SECONDS = 60.0  # a slow machine's first run imports a lot
+
+
+def library_page() -> None:
+    import streamlit as st  # noqa: PLC0415 - the function's source runs as a script of its own
+
+    from app.ui import frame, library_page  # noqa: PLC0415
+
+    frame.run([st.Page(library_page.page, title="Library", default=True)])
+
+
+def visit(shapes: Path, encoder: Path, folder: Path) -> AppTest:
+    build(BuildRequest(shapes, folder, encoder=encoder), progress=Silent())
+    served.provide(Library(folder))
+    return AppTest.from_function(library_page, default_timeout=SECONDS).run()
+
+
+def text_of(page: AppTest) -> str:
+    assert not page.exception, page.exception
+    return "\n".join(block.proto.body for block in page.get("html"))
+
+
+def test_the_page_tells_what_the_gallery_is(
+    shape_folder: Path, toy_encoder: Path, tmp_path: Path
+) -> None:
+    (shape_folder / "copy.jpg").write_bytes((shape_folder / "cross" / "cross-002.jpg").read_bytes())
+    said = text_of(visit(shape_folder, toy_encoder, tmp_path / "gallery"))
+    assert "24 different, and 1 exact copies of some" in said
+    assert "toy encoder 0" in said
+    assert "lookalike 0.1" in said
+    assert "No file was skipped" in said
+    assert str(shape_folder) in said
+
+
+def test_skipped_files_are_listed_with_reasons_and_can_be_searched(
+    shape_folder: Path, toy_encoder: Path, tmp_path: Path
+) -> None:
+    (shape_folder / "broken.jpg").write_bytes(b"not an image")
+    (shape_folder / "=formula.txt").write_bytes(b"text")
+    page = visit(shape_folder, toy_encoder, tmp_path / "gallery")
+    assert "2 files skipped" in text_of(page)
+    assert page.dataframe[0].value["Path"].tolist() == ["=formula.txt", "broken.jpg"]
+    assert "not an image" in page.dataframe[0].value["Why"][1]
+    page.text_input(key="skipped-search").set_value("BROKEN").run()
+    assert page.dataframe[0].value["Path"].tolist() == ["broken.jpg"]
+    page.text_input(key="skipped-search").set_value("nothing").run()
+    assert "None of them has “nothing”" in text_of(page)
+
+
+def test_an_update_of_the_page_is_told_with_its_counts(
+    shape_folder: Path, toy_encoder: Path, tmp_path: Path
+) -> None:
+    page = visit(shape_folder, toy_encoder, tmp_path / "gallery")
+    (shape_folder / "cross" / "cross-002.jpg").rename(shape_folder / "moved.jpg")
+    served.library().update()
+    served.library().updates.wait(SECONDS)
+    said = text_of(page.run())
+    assert "Up to date: 24 files seen" in said
+    assert "<dd>1</dd><dt>Moved</dt>" in said
+    assert page.button(key="update-start").label == "Update again"
+
+
+@pytest.mark.usefixtures("toy_encoder")
+def test_a_failed_update_says_why_and_can_be_tried_again(
+    shape_folder: Path, toy_encoder: Path, tmp_path: Path
+) -> None:
+    page = visit(shape_folder, toy_encoder, tmp_path / "gallery")
+    shape_folder.rename(tmp_path / "elsewhere")
+    served.library().update()
+    served.library().updates.wait(SECONDS)
+    said = text_of(page.run())
+    assert "The update failed" in said
+    assert page.button(key="update-start").label == "Update again"

@@ -1,0 +1,134 @@
+"""Updating a gallery while it is served: progress, outcome, cancelling, failing."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from app.library import Library
+from app.updates import Updates
+from indexer.build import BuildRequest, build
+from indexer.folder import GalleryFolder
+from training.progress import Silent
+
+SECONDS = 60.0
+
+
+@pytest.fixture
+def library(shape_folder: Path, toy_encoder: Path, tmp_path: Path) -> Library:
+    folder = tmp_path / "gallery"
+    build(BuildRequest(shape_folder, folder, encoder=toy_encoder), progress=Silent())
+    return Library(folder)
+
+
+def test_nothing_has_happened_before_the_first_update(library: Library) -> None:
+    assert library.updates.status() is None
+    library.updates.cancel()
+    assert library.updates.status() is None
+
+
+def test_an_update_counts_what_changed_and_the_library_serves_it(
+    library: Library, shape_folder: Path
+) -> None:
+    Image.new("RGB", (50, 50), "purple").save(shape_folder / "new.jpg")
+    (shape_folder / "broken.jpg").write_bytes(b"not an image")
+    assert library.update()
+    library.updates.wait(SECONDS)
+    status = library.updates.status()
+    assert status is not None
+    assert (status.number, status.state) == (1, "done")
+    assert status.report is not None
+    assert (status.report.added, status.report.skipped, status.report.unchanged) == (1, 1, 24)
+    # At once, although galleries are otherwise opened again after ten seconds at the earliest.
+    assert len(library.gallery()) == 25
+
+
+def test_a_second_update_waits_for_nobody_and_is_refused(library: Library) -> None:
+    with GalleryFolder(library.folder).claimed(wait_seconds=1, command="test"):
+        assert library.update()
+        assert not library.update()
+    library.updates.wait(SECONDS)
+    assert library.update()
+    library.updates.wait(SECONDS)
+    status = library.updates.status()
+    assert status is not None
+    assert (status.number, status.state) == (2, "done")
+
+
+def test_a_cancelled_update_leaves_the_gallery_as_good_as_it_was(
+    library: Library, shape_folder: Path
+) -> None:
+    Image.new("RGB", (50, 50), "purple").save(shape_folder / "new.jpg")
+    # While another writer holds the gallery, the update can but wait: time enough to cancel it.
+    with GalleryFolder(library.folder).claimed(wait_seconds=1, command="test"):
+        library.update()
+        library.updates.cancel()
+        status = library.updates.status()
+        assert status is not None
+        assert status.state == "stopping"
+    library.updates.wait(SECONDS)
+    status = library.updates.status()
+    assert status is not None
+    assert status.state == "cancelled"
+    assert len(library.gallery()) == 24
+    assert library.gallery().search(library.gallery().embedding(1), k=3)
+
+
+def test_a_failure_is_told_with_what_helps(library: Library, shape_folder: Path) -> None:
+    for entry in shape_folder.iterdir():
+        shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+    library.update()
+    library.updates.wait(SECONDS)
+    status = library.updates.status()
+    assert status is not None
+    assert status.state == "failed"
+    assert "holds no photo now" in status.message
+    assert "mounted" in status.hint
+    assert len(library.gallery()) == 24
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (OSError(28, "No space left on device"), "the disk is full"),
+        (ZeroDivisionError("odd"), "ZeroDivisionError: odd"),
+    ],
+)
+def test_whatever_goes_wrong_is_told(
+    error: Exception, said: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    def failing(*_: object, **__: object) -> None:
+        raise error
+
+    updates = Updates(when_done=lambda: None, work=failing)  # type: ignore[arg-type]
+    updates.start(BuildRequest(tmp_path, tmp_path))
+    updates.wait(SECONDS)
+    status = updates.status()
+    assert status is not None
+    assert status.state == "failed"
+    assert said in status.message
+    assert ("Traceback" in caplog.text) == isinstance(error, ZeroDivisionError)
+
+
+def test_progress_is_seen_while_it_goes(tmp_path: Path) -> None:
+    seen = []
+
+    def work(_request: BuildRequest, *, progress: object, stop: Callable[[], bool]) -> object:
+        progress.start("embedding", total=10, unit="photos")  # type: ignore[attr-defined]
+        progress.advance(4, shown="yes")  # type: ignore[attr-defined]
+        seen.append(updates.status())
+        assert not stop()
+        progress.finish()  # type: ignore[attr-defined]
+        return None
+
+    updates = Updates(when_done=lambda: None, work=work)  # type: ignore[arg-type]
+    updates.start(BuildRequest(tmp_path, tmp_path))
+    updates.wait(SECONDS)
+    [status] = seen
+    assert status is not None
+    assert (status.label, status.done, status.total, status.unit) == ("embedding", 4, 10, "photos")
+    assert status.is_running
+    assert status.seconds_left is not None
+    assert status.seconds_left == pytest.approx(6 / status.rate)
