@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from app.heads import LOGISTIC_C, Logistic, NearestMean, softmax
+from indexer.labels import NONE
 from training.errors import LabelError
 
 MEAN, LOGISTIC = "mean", "logistic"
@@ -120,6 +121,18 @@ def rank_by_examples(
     return scores
 
 
+def smallest_class(names: Sequence[str]) -> tuple[int, str]:
+    """The class with the fewest labels: how many, and its name.
+
+    "None of these" does not count beside two classes: one press of its key must not change the
+    kind of head that all others are told apart with.
+    """
+    counts = Counter(names)
+    if len(counts) > 2:
+        counts.pop(NONE, None)
+    return min((count, name) for name, count in counts.items())
+
+
 def _choice(names: Sequence[str], kind: str) -> tuple[str, str]:
     """The kind of head, and why."""
     counts = Counter(names)
@@ -132,7 +145,7 @@ def _choice(names: Sequence[str], kind: str) -> tuple[str, str]:
         return kind, f"{kind} was asked for"
     if len(counts) == 1:
         return MEAN, "there is one class so far: photos are ranked by how much they look like it"
-    fewest, name = min((count, name) for name, count in counts.items())
+    fewest, name = smallest_class(names)
     if fewest < LOGISTIC_FROM:
         return MEAN, (
             f'nearest class mean: the smallest class, "{name}", has {fewest} '

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.fewshot import LOGISTIC, MEAN, fit_head, rank_by_examples
+from indexer.labels import NONE
 from training.errors import LabelError
 
 
@@ -26,6 +27,15 @@ def test_five_labels_in_every_class_make_a_logistic_regression(rng: np.random.Ge
 
     assert head.kind == LOGISTIC
     assert head.c is not None
+
+
+def test_none_of_these_does_not_decide_the_kind_beside_two_classes(
+    rng: np.random.Generator,
+) -> None:
+    five = ["hat"] * 5 + ["shoe"] * 5
+
+    assert fit_head(unit_rows(rng, 11), [*five, NONE]).kind == LOGISTIC
+    assert fit_head(unit_rows(rng, 6), [*five[:5], NONE]).kind == MEAN
 
 
 def test_what_is_asked_for_is_what_is_fitted(rng: np.random.Generator) -> None:

@@ -1,0 +1,101 @@
+"""How sure a figure is: shares, macro-F1, and when they may be shown as percentages."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+# Below so many labels a percentage would claim more than is known.
+ENOUGH = 20
+
+# What is called high, and what medium.
+HIGH, MEDIUM = 0.8, 0.5
+
+# The two-sided 95 % point of the normal distribution.
+Z95 = 1.959964
+
+RESAMPLES = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A figure with the 95 % interval around it; all from 0 to 1."""
+
+    value: float
+    low: float
+    high: float
+
+
+def in_words(share: float, count: int) -> str:
+    """A share for people: a percentage from 20 labels on, below that how high it is, roughly."""
+    return f"{share:.0%}".replace("%", " %") if count >= ENOUGH else band(share)
+
+
+def band(share: float) -> str:
+    """`high`, `medium` or `low`."""
+    return "high" if share >= HIGH else "medium" if share >= MEDIUM else "low"
+
+
+def wilson(right: int, count: int) -> Interval:
+    """A share with Wilson's score interval (Wilson 1927), which stays inside 0 and 1."""
+    assert 0 <= right <= count, (right, count)
+    assert count > 0, count
+    share = right / count
+    weight = Z95**2 / count
+    middle = (share + weight / 2) / (1 + weight)
+    half = Z95 * np.sqrt(share * (1 - share) / count + weight / (4 * count)) / (1 + weight)
+    # Rounding may carry the bound of a share of 0 or 1 past it.
+    return Interval(share, min(share, max(0.0, middle - half)), max(share, min(1.0, middle + half)))
+
+
+def f1_scores(right: np.ndarray, labelled: np.ndarray, predicted: np.ndarray) -> np.ndarray:
+    """F1 of every class from counts of one shape; NaN where a class is neither there nor said."""
+    total = labelled + predicted
+    with np.errstate(invalid="ignore"):
+        scores: np.ndarray = np.where(total > 0, 2 * right / np.maximum(total, 1), np.nan)
+    return scores
+
+
+def macro_f1(
+    truth: np.ndarray, said: np.ndarray, groups: np.ndarray, *, classes: np.ndarray, seed: int
+) -> Interval:
+    """The mean of the classes' F1, with a bootstrap interval over groups of near-copies.
+
+    Groups are drawn, not photos: a burst of twenty says little more than one photo. The interval
+    covers which photos happened to be judged, not which happened to be learned from.
+
+    Args:
+        truth: `(n,)` int64 class numbers.
+        said: `(n,)` int64, what the head answered.
+        groups: `(n,)` int64 group numbers.
+        classes: `(k,)` int64, the numbers of the classes that count.
+        seed: of the draws.
+    """
+    group = np.unique(groups, return_inverse=True)[1]
+    count = int(group.max()) + 1
+    tables = []
+    for hit in (truth == said, np.ones(len(truth), bool)):
+        tables.append(_counts(group[hit], truth[hit], classes, count))  # right, labelled
+    tables.append(_counts(group, said, classes, count))  # predicted
+    value = _mean_f1(*(table.sum(axis=0, keepdims=True) for table in tables))[0]
+    draws = np.random.default_rng(seed).multinomial(
+        count, np.full(count, 1 / count), size=RESAMPLES
+    )  # (resamples, groups): how often each group was drawn
+    scores = _mean_f1(*(draws @ table for table in tables))
+    low, high = np.nanpercentile(scores, (2.5, 97.5))
+    return Interval(float(value), float(min(low, value)), float(max(high, value)))
+
+
+def _counts(group: np.ndarray, numbers: np.ndarray, classes: np.ndarray, count: int) -> np.ndarray:
+    """How many of each class every group has: `(groups, k)` int64."""
+    flat = np.zeros((count, len(classes)), np.int64)
+    for column, number in enumerate(classes):
+        flat[:, column] = np.bincount(group[numbers == number], minlength=count)
+    return flat
+
+
+def _mean_f1(right: np.ndarray, labelled: np.ndarray, predicted: np.ndarray) -> np.ndarray:
+    """Macro-F1 of every row of counts `(m, k)`: `(m,)`, over the classes that occur in it."""
+    scores = f1_scores(right, labelled, predicted)  # (m, k)
+    there = np.isfinite(scores)
+    mean: np.ndarray = np.where(there, scores, 0).sum(axis=1) / np.maximum(there.sum(axis=1), 1)
+    return mean
