@@ -20,7 +20,13 @@ settings.load_profile("suite")
 
 # Fixture files beside this one. Loaded by place, since --import-mode=importlib leaves the test
 # folder off the import path on purpose.
-FIXTURE_FILES = ("fixtures_photos", "fixtures_encoder", "fixtures_views", "fixtures_killing")
+FIXTURE_FILES = (
+    "fixtures_photos",
+    "fixtures_encoder",
+    "fixtures_views",
+    "fixtures_killing",
+    "fixtures_runs",
+)
 
 NOBODY = 65534
 

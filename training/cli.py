@@ -6,16 +6,16 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import click
-import platformdirs
 
 from training.config import DEVICES, TrainConfig, parse_budget, read_config_file
 from training.console import ConsoleProgress, readable, run_command, stop_on_interrupt
 from training.dispatch import DefaultCommand
 from training.engine import pretrain
 from training.errors import ConfigError
+from training.eval_cli import command as eval_command
 from training.finish import RunReport
 from training.options import FOLDER, given, learning_options, view_options
-from training.prepare import Surroundings
+from training.prepare import Surroundings, cache_root
 from training.preview_cli import command as preview_command
 
 
@@ -97,16 +97,12 @@ def cli(
 
 
 cli.add_command(preview_command)
+cli.add_command(eval_command)
 
 
 def main() -> NoReturn:
     """Run ssl-train as a process: training, or the command that the first word names."""
     run_command(cli, name="ssl-train")
-
-
-def cache_root() -> Path:
-    """Where decoded photos are kept unless told otherwise."""
-    return Path(platformdirs.user_cache_dir("lookalike", appauthor=False))
 
 
 def show(report: RunReport, *, as_json: bool) -> None:

@@ -32,12 +32,30 @@ class SearchQuality:
         }
 
 
+@dataclass(frozen=True, eq=False)
+class QueryFigures:
+    """The same figures query by query, for intervals and paired comparisons: `(n,)` float64."""
+
+    knn: np.ndarray  # 1 where the vote is right, else 0
+    precision_at_10: np.ndarray  # in [0, 1]
+    average_precision: np.ndarray  # in [0, 1]; NaN for a query that is alone in its class
+
+
 def search_quality(embeddings: np.ndarray, labels: np.ndarray) -> SearchQuality:
     """All three figures of `(n, d)` embeddings under `(n,)` integer class labels."""
     return SearchQuality(
         knn=knn_accuracy(embeddings, labels),
         precision_at_10=precision_at(embeddings, labels, k=10),
         mean_average_precision=mean_average_precision(embeddings, labels),
+    )
+
+
+def query_figures(embeddings: np.ndarray, labels: np.ndarray) -> QueryFigures:
+    """The figures of `search_quality` for every row as the query; its means are theirs."""
+    return QueryFigures(
+        knn=knn_right(embeddings, labels).astype(np.float64),
+        precision_at_10=precisions_at(embeddings, labels, k=10),
+        average_precision=average_precisions(embeddings, labels),
     )
 
 
@@ -66,9 +84,20 @@ def knn_accuracy(
     `embeddings` is `(n, d)`, `labels` is `(n,)` integers; k is cut to n - 1. Ties go to the
     lower class.
     """
+    return float(knn_right(embeddings, labels, k=k, temperature=temperature).mean())
+
+
+def knn_right(
+    embeddings: np.ndarray,
+    labels: np.ndarray,
+    *,
+    k: int = KNN_NEIGHBOURS,
+    temperature: float = KNN_TEMPERATURE,
+) -> np.ndarray:
+    """For which rows the vote of `knn_accuracy` is right: `(n,)` bool."""
     classes, codes = np.unique(labels, return_inverse=True)
     k = min(k, len(codes) - 1)
-    right = 0
+    right = np.zeros(len(codes), bool)
     for start, scores in _similarities(embeddings):
         nearest = np.argpartition(-scores, k - 1, axis=1)[:, :k]
         weights = np.exp(np.take_along_axis(scores, nearest, axis=1) / temperature)
@@ -77,19 +106,25 @@ def knn_accuracy(
             np.add.at(
                 votes, (np.arange(len(scores)), codes[nearest[:, column]]), weights[:, column]
             )
-        right += int((votes.argmax(axis=1) == codes[start : start + len(scores)]).sum())
-    return right / len(codes)
+        rows = slice(start, start + len(scores))
+        right[rows] = votes.argmax(axis=1) == codes[rows]
+    return right
 
 
 def precision_at(embeddings: np.ndarray, labels: np.ndarray, *, k: int = 10) -> float:
     """Mean share of the k nearest other rows that are of the query's class; k is cut to n - 1."""
+    return float(precisions_at(embeddings, labels, k=k).mean())
+
+
+def precisions_at(embeddings: np.ndarray, labels: np.ndarray, *, k: int = 10) -> np.ndarray:
+    """Every row's own share, `(n,)` float64; see `precision_at`."""
     k = min(k, len(labels) - 1)
-    total = 0.0
+    shares = np.zeros(len(labels))
     for start, scores in _similarities(embeddings):
         nearest = np.argpartition(-scores, k - 1, axis=1)[:, :k]
-        own = labels[start : start + len(scores), None]
-        total += float((labels[nearest] == own).mean(axis=1).sum())
-    return total / len(labels)
+        rows = slice(start, start + len(scores))
+        shares[rows] = (labels[nearest] == labels[rows, None]).mean(axis=1)
+    return shares
 
 
 def mean_average_precision(embeddings: np.ndarray, labels: np.ndarray) -> float:
@@ -97,7 +132,14 @@ def mean_average_precision(embeddings: np.ndarray, labels: np.ndarray) -> float:
 
     Queries that are alone in their class have no right answer and are left out.
     """
-    found: list[np.ndarray] = []
+    found = average_precisions(embeddings, labels)
+    known = found[~np.isnan(found)]
+    return float(known.mean()) if len(known) else 0.0
+
+
+def average_precisions(embeddings: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Every row's average precision, `(n,)` float64; NaN where it is alone in its class."""
+    found = np.full(len(labels), np.nan)
     for start, scores in _similarities(embeddings):
         order = np.argsort(-scores, axis=1, kind="stable")[:, :-1]  # the query itself is last
         right = labels[order] == labels[start : start + len(scores), None]
@@ -105,9 +147,8 @@ def mean_average_precision(embeddings: np.ndarray, labels: np.ndarray) -> float:
         precision = right.cumsum(axis=1) / ranks
         count = right.sum(axis=1)
         average = (precision * right).sum(axis=1) / np.maximum(count, 1)
-        found.append(average[count > 0])
-    averages = np.concatenate(found)
-    return float(averages.mean()) if len(averages) else 0.0
+        found[start : start + len(scores)] = np.where(count > 0, average, np.nan)
+    return found
 
 
 def effective_rank(embeddings: np.ndarray) -> float:

@@ -98,16 +98,21 @@ def embed(
     backbone: Backbone, pixels: np.ndarray, preprocessing: Preprocessing, device: torch.device
 ) -> np.ndarray:
     """Unit embeddings `(n, d)` float32 of prepared photos `(n, s, s, 3)` uint8."""
-    mean = torch.tensor(preprocessing.mean, device=device).view(3, 1, 1)
-    std = torch.tensor(preprocessing.std, device=device).view(3, 1, 1)
     found: list[Tensor] = []
     with evaluating(backbone):
         for start in range(0, len(pixels), _BATCH):
             batch = torch.from_numpy(pixels[start : start + _BATCH]).to(device)
-            images = (batch.permute(0, 3, 1, 2).float() / 255 - mean) / std
-            images = images.contiguous(memory_format=torch.channels_last)
-            found.append(torch.nn.functional.normalize(backbone(images).float(), dim=1).cpu())
+            representations = backbone(normalised(batch, preprocessing)).float()
+            found.append(torch.nn.functional.normalize(representations, dim=1).cpu())
     return torch.cat(found).numpy() if found else np.zeros((0, backbone.embedding_dim), np.float32)
+
+
+def normalised(batch: Tensor, preprocessing: Preprocessing) -> Tensor:
+    """What a network sees, `(n, 3, s, s)` float32, of prepared photos `(n, s, s, 3)` uint8."""
+    mean = torch.tensor(preprocessing.mean, device=batch.device).view(3, 1, 1)
+    std = torch.tensor(preprocessing.std, device=batch.device).view(3, 1, 1)
+    images = (batch.permute(0, 3, 1, 2).float() / 255 - mean) / std
+    return images.contiguous(memory_format=torch.channels_last)
 
 
 @contextmanager

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import platformdirs
 import torch
 
 from training.cache import PhotoSet, open_photos
@@ -85,6 +86,11 @@ def prepare(config: TrainConfig, around: Surroundings, *, resume: bool) -> Prepa
 def resume_hint(config: TrainConfig) -> str:
     """The command that goes on with a run."""
     return f"`ssl-train {config.photos} -o {config.out} --resume` goes on from there"
+
+
+def cache_root() -> Path:
+    """Where decoded photos are kept unless told otherwise."""
+    return Path(platformdirs.user_cache_dir("lookalike", appauthor=False))
 
 
 def cache_folder(root: Path, photos: Path, size: int) -> Path:

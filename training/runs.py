@@ -28,6 +28,8 @@ LABELS_FILE = "labels.csv"
 PROBLEMS_FILE = "labels-problems.txt"
 VIEWS_FILE = "views.png"
 CURVES_FILE = "curves.png"
+EVALUATION_FILE = "evaluation.json"
+SUPERVISED_FILE = "supervised.safetensors"
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,11 @@ class RunFolder:
         return self.path / TRAINED_FILE
 
     @property
+    def supervised(self) -> Path:
+        """The supervised baseline's weights, where `ssl-train eval` trained one."""
+        return self.path / SUPERVISED_FILE
+
+    @property
     def checkpoint(self) -> Path:
         """The state after the last saved step."""
         return self.path / CHECKPOINT_FILE
@@ -60,6 +67,21 @@ class RunFolder:
     def plan(self) -> Path:
         """The plan, as JSON."""
         return self.path / PLAN_FILE
+
+    @property
+    def view_size(self) -> int:
+        """Side of a training view in pixels, also of a run by an earlier version.
+
+        Raises:
+            RunError: the plan is missing or damaged.
+        """
+        try:
+            return int(self.read_json(PLAN_FILE)["network"]["image_size"])
+        except (KeyError, TypeError, ValueError):
+            raise RunError(
+                f"{self.plan} does not say how large a view is",
+                hint="train again in another folder with -o",
+            ) from None
 
     @property
     def finished(self) -> bool:
@@ -143,6 +165,25 @@ def open_run(folder: Path) -> tuple[RunFolder, TrainConfig]:
         raise RunError(f"there is no run in {folder} to resume", hint="start one without --resume")
     run = RunFolder(folder)
     return run, config_from_json(run.read_json(CONFIG_FILE))
+
+
+def finished_run(folder: Path) -> RunFolder:
+    """A run that came to its end.
+
+    Raises:
+        RunError: there is none in the folder, or it is not finished.
+    """
+    run = RunFolder(folder)
+    if not (folder / CONFIG_FILE).is_file():
+        raise RunError(
+            f"there is no run in {folder}", hint="name the folder that `ssl-train PHOTOS` wrote"
+        )
+    if not run.finished:
+        raise RunError(
+            f"the run in {folder} is not finished",
+            hint=f"`ssl-train PHOTOS -o {folder} --resume` goes on with it",
+        )
+    return run
 
 
 def discard_run(run: RunFolder) -> None:

@@ -12,6 +12,7 @@ from training.evaluate import (
     knn_accuracy,
     mean_average_precision,
     precision_at,
+    query_figures,
     retrieval_at_1,
     search_quality,
     spread,
@@ -133,3 +134,18 @@ def test_folders_are_classes_only_when_they_look_like_it() -> None:
     assert folder_labels((*cats, *dogs, b"loose")) is None
     assert folder_labels(tuple(f"{i}/a".encode() for i in range(10))) is None
     assert folder_labels((b"\xff/1", b"\xff/2", b"\xff/3", b"\xff/4", *cats)) is not None
+
+
+def test_figures_by_query_average_to_the_figures_of_all(
+    cloud: tuple[np.ndarray, np.ndarray],
+) -> None:
+    embeddings, labels = cloud
+    labels = labels.copy()
+    labels[0] = 99  # alone in its class: it has no average precision
+
+    found, whole = query_figures(embeddings, labels), search_quality(embeddings, labels)
+
+    assert found.knn.mean() == pytest.approx(whole.knn)
+    assert found.precision_at_10.mean() == pytest.approx(whole.precision_at_10)
+    assert np.nanmean(found.average_precision) == pytest.approx(whole.mean_average_precision)
+    assert np.isnan(found.average_precision).nonzero()[0].tolist() == [0]
