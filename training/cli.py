@@ -17,6 +17,7 @@ from training.finish import RunReport
 from training.options import FOLDER, given, learning_options, view_options
 from training.prepare import Surroundings, cache_root
 from training.preview_cli import command as preview_command
+from training.report_cli import command as report_command
 
 
 @click.command(cls=DefaultCommand, context_settings={"help_option_names": ["-h", "--help"]})
@@ -98,6 +99,7 @@ def cli(
 
 cli.add_command(preview_command)
 cli.add_command(eval_command)
+cli.add_command(report_command)
 
 
 def main() -> NoReturn:
