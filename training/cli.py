@@ -7,6 +7,7 @@ from typing import Any, NoReturn
 
 import click
 
+from training.compare_cli import command as compare_command
 from training.config import DEVICES, TrainConfig, parse_budget, read_config_file
 from training.console import ConsoleProgress, readable, run_command, stop_on_interrupt
 from training.dispatch import DefaultCommand
@@ -100,6 +101,7 @@ def cli(
 cli.add_command(preview_command)
 cli.add_command(eval_command)
 cli.add_command(report_command)
+cli.add_command(compare_command)
 
 
 def main() -> NoReturn:
