@@ -100,12 +100,12 @@ def add_action(connection: Connection, kind: str, who: str, undoes: int | None =
 
 
 def add_labels(
-    connection: Connection, action: int, ids: list[int], class_id: int | None, source: str
+    connection: Connection, action: int, labels: list[tuple[int, int | None, str]]
 ) -> None:
-    """Label photos with a class, or clear their labels."""
+    """Label photos: each with its id, its class (None clears its label) and the source."""
     connection.executemany(
         "INSERT INTO label_events (action_id, content_id, class_id, source) VALUES (?, ?, ?, ?)",
-        [(action, photo_id, class_id, source) for photo_id in ids],
+        [(action, *label) for label in labels],
     )
 
 

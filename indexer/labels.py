@@ -13,7 +13,7 @@ import json
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from sqlite3 import Connection
 
@@ -42,6 +42,15 @@ class Label:
     who: str
     at: str  # ISO 8601, UTC
     event: int  # the action that gave it, as `Labels.put` returned it
+
+
+@dataclass(frozen=True, slots=True)
+class NewLabel:
+    """What a photo is about to be said to be."""
+
+    photo_id: int
+    name: str | None  # None: it has no label any more
+    source: str  # one of SOURCES
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,16 +153,29 @@ class Labels:
             LabelError: the name cannot be one of a class.
             GalleryError: the gallery has no such photo, or cannot be written.
         """
-        assert source in SOURCES, source
-        chosen = list(dict.fromkeys(int(photo_id) for photo_id in ids))
-        cleaned = None if name is None else class_name(name)
-        if not chosen:
+        return self.put_each([NewLabel(int(i), name, source) for i in ids], who=who)
+
+    def put_each(self, labels: Iterable[NewLabel], *, who: str) -> int:
+        """Label photos, each with a class of its own, in one action; otherwise like `put`.
+
+        Where a photo comes twice, the last one counts.
+        """
+        cleaned = {new.photo_id: _cleaned(new) for new in labels}
+        if not cleaned:
             return 0
         with self._writing() as connection:
-            events.check_photos(connection, chosen)
+            events.check_photos(connection, list(cleaned))
             action = events.add_action(connection, "label", who)
-            class_id = None if cleaned is None else _found_or_made(connection, action, cleaned)
-            events.add_labels(connection, action, chosen, class_id, source)
+            names = dict.fromkeys(new.name for new in cleaned.values() if new.name is not None)
+            ids = {name: _found_or_made(connection, action, name) for name in names}
+            events.add_labels(
+                connection,
+                action,
+                [
+                    (n.photo_id, None if n.name is None else ids[n.name], n.source)
+                    for n in cleaned.values()
+                ],
+            )
         return action
 
     def add_class(self, name: str, *, who: str) -> int:
@@ -256,6 +278,11 @@ def _disagreements(said: dict[int, dict[str, Label | None]]) -> list[Conflict]:
         if len({label.name for label in labels}) > 1:
             conflicts.append(Conflict(photo_id, labels))
     return conflicts
+
+
+def _cleaned(new: NewLabel) -> NewLabel:
+    assert new.source in SOURCES, new.source
+    return new if new.name is None else replace(new, name=class_name(new.name))
 
 
 def _found_or_made(connection: Connection, action: int, name: str) -> int:

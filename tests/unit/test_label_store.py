@@ -11,7 +11,7 @@ import pytest
 
 from indexer import schema
 from indexer.catalogue import Catalogue
-from indexer.labels import LONGEST_NAME, NONE, Labels, class_name
+from indexer.labels import LONGEST_NAME, NONE, Labels, NewLabel, class_name
 from training.errors import GalleryError, LabelError, StorageError
 
 
@@ -76,6 +76,24 @@ def test_a_photo_named_twice_in_one_action_is_labelled_once(labels: Labels) -> N
     assert undone is not None
     assert undone.photos == (1,)
     assert names(labels) == {}
+
+
+def test_many_photos_get_their_own_labels_in_one_action(labels: Labels) -> None:
+    labels.put([3], "hat", source="search", who="anna")
+    said = [
+        NewLabel(1, "shoe", "import"),
+        NewLabel(2, "hat", "random"),
+        NewLabel(3, None, "import"),
+        NewLabel(1, "cap", "import"),
+    ]
+
+    labels.put_each(said, who="ben")
+
+    assert names(labels) == {1: "cap", 2: "hat"}
+    assert labels.current()[2].source == "random"
+    labels.undo(who="ben")
+    assert names(labels) == {3: "hat"}
+    assert [c.name for c in labels.classes()] == ["hat", NONE]
 
 
 def test_clearing_takes_the_label_away_and_undo_brings_it_back(labels: Labels) -> None:

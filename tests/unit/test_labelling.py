@@ -1,0 +1,197 @@
+"""The labelling flow: suggestions to accept, answers that follow the labels, a judge behind."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from app.labelling import Labelling, judged, shots_of, source_of
+from app.suggest import Suggestion
+from indexer.labels import NONE, Labels
+from training.errors import Interrupted, LabelError
+
+# Photos 1 to 30 are reddish above, 31 to 60 bluish; below each is a mosaic of its own.
+REDS, BLUES = range(1, 31), range(31, 61)
+
+
+@pytest.fixture
+def gallery(studio: Any) -> Any:
+    for name in ("a.png", "b.png", "c.png", "sub/d.png"):
+        (studio.photos / name).unlink()
+    draws = np.random.default_rng(0)
+    for name, colour in (("a-red", (230, 30, 30)), ("blue", (30, 30, 230))):
+        for number in range(30):
+            tiles = draws.integers(0, 256, (5, 5, 3), dtype=np.uint8)
+            tiles[:2] = colour
+            mosaic = Image.fromarray(tiles).resize((40, 40), Image.Resampling.NEAREST)
+            mosaic.save(studio.photos / f"{name}-{number:02d}.png")
+    studio.build()
+    return studio.gallery()
+
+
+@pytest.fixture
+def labelling(gallery: Any) -> Iterator[Labelling]:
+    labels = Labels(gallery.info().folder / "catalogue.sqlite")
+    flow = Labelling(lambda: gallery, labels, quiet_seconds=0.05)
+    yield flow
+    flow.close()
+
+
+def until(true: Callable[[], bool]) -> None:
+    end = time.monotonic() + 60
+    while not true():
+        assert time.monotonic() < end, "it never happened"
+        time.sleep(0.01)
+
+
+def label_some(labelling: Labelling, each: int) -> None:
+    labelling.put(REDS[:each], "red", source="search", who="anna")
+    labelling.put(BLUES[:each], "blue", source="search", who="anna")
+
+
+def test_without_labels_there_are_suggestions_and_no_answers(labelling: Labelling) -> None:
+    answers = labelling.answers()
+    assert (answers.head, answers.probabilities, answers.predicted) == (None, None, None)
+    suggestions = labelling.suggest(count=6)
+    assert {s.why for s in suggestions} == {"typical"}
+    assert len({s.photo_id for s in suggestions}) == 6
+
+
+def test_the_answers_follow_every_label_and_every_undo(labelling: Labelling) -> None:
+    label_some(labelling, 2)
+    answers = labelling.answers()
+    assert answers.head is not None
+    assert answers.head.classes == ("blue", "red")
+    assert answers.predicted is not None
+    named = [answers.head.classes[n] for n in answers.predicted]
+    assert named == ["red"] * 30 + ["blue"] * 30
+    assert labelling.answers() is answers
+
+    labelling.undo(who="anna")
+
+    assert labelling.answers().head.classes == ("red",)  # type: ignore[union-attr]
+    assert set(labelling.answers().labels) == {1, 2}
+
+
+def test_accepting_a_page_is_one_action_with_corrections(labelling: Labelling) -> None:
+    label_some(labelling, 2)
+    page = labelling.suggest(count=8, name="red")
+    assert {s.name for s in page} == {"red"}
+    wrong, left_out = page[0].photo_id, page[1].photo_id
+
+    labelling.accept(page, who="anna", corrected={wrong: NONE, left_out: None})
+
+    current = labelling.labels.current()
+    assert current[wrong].name == NONE
+    assert left_out not in current
+    assert all(current[s.photo_id].name == "red" for s in page[2:])
+    labelling.undo(who="anna")
+    assert len(labelling.labels.current()) == 4
+
+
+def test_accepting_nothing_is_no_action(labelling: Labelling) -> None:
+    assert labelling.accept([Suggestion(3, None, None, "typical")], who="anna") == 0
+    assert labelling.labels.revision() == 0
+
+
+def test_the_source_tells_random_draws_from_what_was_picked() -> None:
+    found = {
+        why: source_of(Suggestion(1, None, None, why)) for why in ("typical", "unsure", "audit")
+    }
+    assert found == {"typical": "suggested", "unsure": "suggested", "audit": "random"}
+
+
+def test_what_a_person_sets_aside_is_suggested_to_others_only(labelling: Labelling) -> None:
+    first = [s.photo_id for s in labelling.suggest(count=5, who="anna")]
+    labelling.reject(first, who="anna")
+    again = {s.photo_id for s in labelling.suggest(count=60, who="anna")}
+    assert not again & set(first)
+    assert len(again) == 55
+    assert [s.photo_id for s in labelling.suggest(count=5, who="ben")] == first
+
+
+def test_a_class_without_labels_has_no_suggestions_of_its_own(labelling: Labelling) -> None:
+    labelling.labels.add_class("green", who="anna")
+    with pytest.raises(LabelError, match="green"):
+        labelling.suggest(name="green")
+
+
+def test_the_judge_follows_in_the_background_and_the_head_takes_its_word(
+    labelling: Labelling,
+) -> None:
+    label_some(labelling, 6)
+    before = labelling.answers()
+    assert before.judgement is None
+    until(lambda: labelling.judgement() is not None)
+
+    after = labelling.answers()
+
+    assert after.judgement is not None
+    assert after.judgement.revision == after.revision
+    assert after.judgement.shots.ids.tolist() == [*REDS[:6], *BLUES[:6]]
+    assert after.judgement.quality.classes == ("blue", "red")
+    assert after is not before
+    until(lambda: not labelling.judging())
+    assert labelling.answers() is after
+
+
+def test_labels_of_a_newer_gallery_are_used_as_soon_as_it_is_there(studio: Any) -> None:
+    studio.build()
+    current = [studio.gallery()]
+    labelling = Labelling(lambda: current[0], Labels(studio.folder / "catalogue.sqlite"))
+    labelling.put([1], "red", source="search", who="anna")
+    assert len(labelling.answers().ids) == 4
+    studio.paint("new.png", "white")
+    studio.build()
+    current[0] = studio.gallery()
+    assert len(labelling.answers().ids) == 5
+    labelling.close()
+
+
+def test_too_few_labels_to_judge_by_are_no_error(labelling: Labelling) -> None:
+    labelling.put([1], "red", source="search", who="anna")
+    labelling.answers()
+    until(lambda: not labelling.judging())
+    assert labelling.judgement() is None
+
+
+def test_judging_stops_when_it_is_asked_to(labelling: Labelling) -> None:
+    label_some(labelling, 8)
+    with pytest.raises(Interrupted):
+        judged(labelling.answers().shots, stop=lambda: True)
+
+
+def test_labels_of_photos_that_the_gallery_lacks_are_left_out(labelling: Labelling) -> None:
+    label_some(labelling, 2)
+    ids = np.array([1, 2, 99])
+    rows = np.eye(3, dtype=np.float32)
+    shots = shots_of(ids, rows, labelling.labels.current())
+    assert (shots.ids.tolist(), shots.names) == ([1, 2], ("red", "red"))
+    assert shots.rows.tolist() == rows[:2].tolist()
+
+
+def test_many_people_may_label_and_ask_at_once(labelling: Labelling) -> None:
+    errors: list[BaseException] = []
+
+    def work(person: int) -> None:
+        try:
+            for number in range(5):
+                photo = 1 + person * 5 + number
+                name = "red" if photo <= 30 else "blue"
+                labelling.put([photo], name, source="search", who=f"p{person}")
+                labelling.suggest(count=4, who=f"p{person}")
+        except BaseException as error:
+            errors.append(error)
+
+    people = [threading.Thread(target=work, args=(n,)) for n in range(12)]
+    for person in people:
+        person.start()
+    for person in people:
+        person.join()
+    assert errors == []
+    assert len(labelling.answers().labels) == 60
+    assert labelling.answers().revision == 60
