@@ -100,6 +100,8 @@ def build(
     source = _source(request, folder)
     with folder.claimed(command=request.command, wait_seconds=WAIT_SECONDS):
         catalogue = Catalogue.create(folder.catalogue)
+        if request.rebuild:
+            catalogue.forget_damaged()
         before = catalogue.state()
         folder.tidy(before)
         chosen = _choose_pass(request, folder, catalogue, source, progress)

@@ -15,11 +15,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from sqlite3 import Connection
+from sqlite3 import Connection, DatabaseError
 
 import numpy as np
 
-from indexer import schema
+from indexer import checksums, schema
 from indexer.records import (
     Content,
     Counts,
@@ -169,12 +169,18 @@ class Catalogue:
             for ids, rows in _staged_in_parts(connection):
                 vectors = [row.tobytes() for row in centre(rows)]
                 connection.executemany(
-                    "INSERT INTO embeddings VALUES (?, ?)", zip(ids, vectors, strict=True)
+                    "INSERT INTO embeddings (content_id, vector) VALUES (?, ?)",
+                    zip(ids, vectors, strict=True),
                 )
             connection.execute("DELETE FROM staged")
             connection.execute("DELETE FROM meta WHERE key = 'pending'")
             _set_meta(connection, published=json.dumps(asdict(encoder)))
             _next_generation(connection)
+
+    def forget_damaged(self) -> None:
+        """Drop rows whose checksum does not fit, for a rebuild to make them anew."""
+        with self._writing() as connection:
+            checksums.forget_damaged(connection)
 
     def compact(self) -> None:
         """Give the space of dropped rows back to the disk."""
@@ -194,6 +200,7 @@ class Catalogue:
         with schema.connected(self.path) as connection:
             connection.execute("BEGIN IMMEDIATE")
             yield connection
+            checksums.seal(connection)
             connection.execute("COMMIT")
 
 
@@ -203,13 +210,16 @@ def _table(*, staged: bool) -> str:
 
 def _state(connection: Connection) -> State:
     meta = dict(connection.execute("SELECT key, value FROM meta").fetchall())
-    published = Published(**json.loads(meta["published"])) if "published" in meta else None
-    pending = Pending(**json.loads(meta["pending"])) if "pending" in meta else None
-    return State(meta.get("photo_root"), meta["generation"], published, pending)
+    try:
+        published = Published(**json.loads(meta["published"])) if "published" in meta else None
+        pending = Pending(**json.loads(meta["pending"])) if "pending" in meta else None
+        return State(meta.get("photo_root"), int(meta["generation"]), published, pending)
+    except (ValueError, TypeError, KeyError) as error:
+        raise DatabaseError(f"what it says of itself cannot be read: {error!r}") from None
 
 
 def _set_meta(connection: Connection, **values: str | bytes) -> None:
-    connection.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", values.items())
+    connection.executemany("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", values.items())
 
 
 def _next_generation(connection: Connection) -> None:
@@ -250,23 +260,26 @@ def _store(connection: Connection, sighting: Sighting, *, staged: bool) -> None:
     file, content = sighting.file, sighting.content
     if content is not None:
         connection.execute(
-            "INSERT OR IGNORE INTO contents"
+            "INSERT INTO contents"
             " (hash, width, height, format, size_bytes, taken, camera, exif_read)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, TRUE)",
+            " VALUES (?, ?, ?, ?, ?, ?, ?, TRUE) ON CONFLICT (hash) DO UPDATE SET"
+            " width = excluded.width, height = excluded.height, format = excluded.format,"
+            " size_bytes = excluded.size_bytes, taken = excluded.taken, camera = excluded.camera",
             (*_columns(content), content.shot.taken, content.shot.camera),
         )
     found = connection.execute("SELECT id FROM contents WHERE hash = ?", (sighting.hash,))
     (content_id,) = found.fetchone()
     if sighting.vector is not None:
         connection.execute(
-            f"INSERT OR REPLACE INTO {_table(staged=staged)} VALUES (?, ?)",
+            f"INSERT OR REPLACE INTO {_table(staged=staged)} (content_id, vector) VALUES (?, ?)",
             (content_id, sighting.vector.astype(np.float32).tobytes()),
         )
     if sighting.moved_from is not None:
         connection.execute("DELETE FROM photos WHERE path = ?", (sighting.moved_from,))
     connection.execute("DELETE FROM skipped WHERE path = ?", (file.path,))
     connection.execute(
-        "INSERT OR REPLACE INTO photos VALUES (?, ?, ?, ?)",
+        "INSERT OR REPLACE INTO photos (path, content_id, size_bytes, mtime_ns)"
+        " VALUES (?, ?, ?, ?)",
         (file.path, content_id, file.size_bytes, file.mtime_ns),
     )
 
@@ -277,7 +290,7 @@ def _columns(content: Content) -> tuple[bytes, int, int, str, int]:
 
 def _store_skips(connection: Connection, skips: list[KnownSkip]) -> None:
     connection.executemany(
-        "INSERT OR REPLACE INTO skipped VALUES (?, ?, ?, ?)",
+        "INSERT OR REPLACE INTO skipped (path, size_bytes, mtime_ns, reason) VALUES (?, ?, ?, ?)",
         [
             # A reason may quote bytes of the file that are not text.
             (s.path, s.size_bytes, s.mtime_ns, s.reason.encode(errors="replace").decode())

@@ -15,6 +15,7 @@ from indexer.build import BuildRequest, IndexReport, build
 from indexer.gallery import Gallery, GalleryInfo, Hit, describe, skipped_files
 from indexer.map_command import map_command
 from indexer.providers import DEVICES
+from indexer.verify_command import verify_command
 from indexer.wording import quoted, shown
 from training.console import ConsoleProgress, readable, run_command, stop_on_interrupt
 from training.errors import PhotoError
@@ -141,6 +142,7 @@ def info_command(gallery: Path, skipped: bool, as_json: bool) -> None:
 
 
 cli.add_command(map_command)
+cli.add_command(verify_command)
 
 
 def main() -> NoReturn:

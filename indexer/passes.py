@@ -80,7 +80,10 @@ def start_first_pass(
         return Pass(encoder, staged=True, notes=("went on with the build begun earlier",))
     if source is None and state.published is None:
         raise no_encoder()
-    source = source or find_source(folder.encoder)
+    if source is None:
+        assert state.published is not None
+        folder.open_encoder(state.published, device="cpu")  # refuses what is not the gallery's
+        source = find_source(folder.encoder)
     notes = _take(source, folder.base_encoder, progress)
     encoder = OnnxEncoder.open(folder.base_encoder, device=device)
     catalogue.start_pending(Pending(encoder.fingerprint, source.sha256))

@@ -7,111 +7,13 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
+from indexer import checksums
+from indexer.migrations import MIGRATIONS
 from indexer.wording import quoted, shown
 from training.errors import GalleryError, LookalikeError, StorageError
 
 # How long a connection waits for another one's write before it gives up.
 BUSY_SECONDS = 30.0
-
-# `user_version` counts the migrations applied. A shipped migration is never edited.
-#
-# Paths are BLOBs: file names are bytes, and a STRICT TEXT column refuses those that are not UTF-8.
-# Rows of `contents` are never deleted, so an id means the same photo for ever.
-MIGRATIONS = (
-    """
-    CREATE TABLE meta (
-        key TEXT PRIMARY KEY,
-        value ANY NOT NULL
-    ) STRICT, WITHOUT ROWID;
-
-    CREATE TABLE contents (
-        id INTEGER PRIMARY KEY,
-        hash BLOB NOT NULL UNIQUE,
-        width INTEGER NOT NULL,
-        height INTEGER NOT NULL,
-        format TEXT NOT NULL,
-        size_bytes INTEGER NOT NULL
-    ) STRICT;
-
-    CREATE TABLE embeddings (
-        content_id INTEGER PRIMARY KEY REFERENCES contents (id),
-        vector BLOB NOT NULL
-    ) STRICT;
-
-    CREATE TABLE staged (
-        content_id INTEGER PRIMARY KEY REFERENCES contents (id),
-        vector BLOB NOT NULL
-    ) STRICT;
-
-    CREATE TABLE photos (
-        path BLOB PRIMARY KEY,
-        content_id INTEGER NOT NULL REFERENCES contents (id),
-        size_bytes INTEGER NOT NULL,
-        mtime_ns INTEGER NOT NULL
-    ) STRICT, WITHOUT ROWID;
-
-    CREATE INDEX photos_by_content ON photos (content_id);
-
-    CREATE TABLE skipped (
-        path BLOB PRIMARY KEY,
-        size_bytes INTEGER,
-        mtime_ns INTEGER,
-        reason TEXT NOT NULL
-    ) STRICT, WITHOUT ROWID;
-
-    INSERT INTO meta VALUES ('generation', 0);
-    """,
-    # When and with what a photo was taken; `exif_read` is 0 where nobody has looked yet.
-    """
-    ALTER TABLE contents ADD COLUMN taken TEXT;
-
-    ALTER TABLE contents ADD COLUMN camera TEXT;
-
-    ALTER TABLE contents ADD COLUMN exif_read INTEGER NOT NULL DEFAULT 0;
-    """,
-    # Labels: rows are only ever added. `undoes` names the row of the same table that is taken back.
-    """
-    CREATE TABLE label_actions (
-        id INTEGER PRIMARY KEY,
-        kind TEXT NOT NULL,
-        who TEXT NOT NULL,
-        at TEXT NOT NULL,
-        undoes INTEGER UNIQUE REFERENCES label_actions (id)
-    ) STRICT;
-
-    CREATE TABLE class_events (
-        id INTEGER PRIMARY KEY,
-        action_id INTEGER NOT NULL REFERENCES label_actions (id),
-        class_id INTEGER NOT NULL REFERENCES class_events (id),
-        name TEXT,
-        undoes INTEGER UNIQUE REFERENCES class_events (id)
-    ) STRICT;
-
-    CREATE TABLE label_events (
-        id INTEGER PRIMARY KEY,
-        action_id INTEGER NOT NULL REFERENCES label_actions (id),
-        content_id INTEGER NOT NULL REFERENCES contents (id),
-        class_id INTEGER REFERENCES class_events (id),
-        source TEXT,
-        undoes INTEGER REFERENCES label_events (id)
-    ) STRICT;
-
-    CREATE INDEX label_actions_by_person ON label_actions (who);
-
-    CREATE INDEX class_events_by_action ON class_events (action_id);
-
-    CREATE INDEX label_events_by_action ON label_events (action_id);
-
-    CREATE INDEX label_events_by_content ON label_events (content_id, id) WHERE undoes IS NULL;
-
-    CREATE UNIQUE INDEX label_events_undone ON label_events (undoes) WHERE undoes IS NOT NULL;
-
-    INSERT INTO label_actions (id, kind, who, at)
-        VALUES (0, 'add', '', '1970-01-01T00:00:00.000Z');
-
-    INSERT INTO class_events (id, action_id, class_id, name) VALUES (0, 0, 0, 'none of these');
-    """,
-)
 
 
 def migrate(path: Path) -> None:
@@ -125,9 +27,10 @@ def migrate(path: Path) -> None:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("BEGIN IMMEDIATE")
         for number in range(_version(connection, path), len(MIGRATIONS)):
-            for statement in MIGRATIONS[number].split(";"):
+            for statement in _statements(MIGRATIONS[number]):
                 connection.execute(statement)
             connection.execute(f"PRAGMA user_version = {number + 1}")
+        checksums.seal(connection)
         connection.execute("COMMIT")
 
 
@@ -155,11 +58,24 @@ def connected(path: Path, *, read_only: bool = False) -> Iterator[sqlite3.Connec
     """
     try:
         with closing(_open_for_reading(path) if read_only else _open(path)) as connection:
+            checksums.register(connection)
             yield connection
     except (sqlite3.IntegrityError, sqlite3.ProgrammingError):
         raise  # a mistake of ours, not the user's
     except sqlite3.DatabaseError as error:
         raise _friendly(error, path) from error
+    except UnicodeDecodeError as error:  # a damaged text, which Python reads
+        raise _friendly(sqlite3.DatabaseError(str(error)), path) from error
+
+
+def _statements(script: str) -> Iterator[str]:
+    """The statements of a migration; those inside a trigger belong to it."""
+    statement = ""
+    for piece in script.split(";"):
+        statement += piece + ";"
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""
 
 
 def _open(path: Path) -> sqlite3.Connection:

@@ -253,7 +253,7 @@ def test_a_full_disk_is_told_as_such(catalogue: Catalogue) -> None:
 def fill_the_disk(path: Path) -> None:
     with schema.connected(path) as connection:
         connection.execute("PRAGMA max_page_count = 1")
-        connection.execute("INSERT INTO meta VALUES ('big', zeroblob(1000000))")
+        connection.execute("INSERT INTO meta (key, value) VALUES ('big', zeroblob(1000000))")
 
 
 def test_a_read_only_folder_can_be_read_and_not_written(

@@ -1,0 +1,59 @@
+"""`ssl-index verify`: is a gallery whole, and which command repairs it?"""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from indexer.providers import DEVICES
+from indexer.verify import Check, verify, verify_photos
+from training.console import ConsoleProgress, readable, stop_on_interrupt
+from training.errors import GalleryError
+
+_FOLDER = click.Path(path_type=Path)
+
+
+@click.command("verify")
+@click.argument("gallery", type=_FOLDER)
+@click.option(
+    "--deep", is_flag=True, help="Read every photo's file again too, and embed 200 of them again."
+)
+@click.option(
+    "--photos",
+    metavar="DIR",
+    type=_FOLDER,
+    help="Where the gallery's photos are now, if they moved; for --deep.",
+)
+@click.option(
+    "--device",
+    type=click.Choice(DEVICES),
+    default="auto",
+    show_default=True,
+    help="Where the encoder runs; for --deep.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
+def verify_command(
+    gallery: Path, deep: bool, photos: Path | None, device: str, as_json: bool
+) -> None:
+    """Check every file of GALLERY against its checksum, and the files against each other."""
+    checks = verify(gallery)
+    if deep and not any(check.problem for check in checks):
+        with ConsoleProgress() as progress, stop_on_interrupt() as stop:
+            checks += verify_photos(
+                gallery, photos=photos, device=device, progress=progress, stop=stop
+            )
+    if as_json:
+        click.echo(json.dumps([asdict(check) for check in checks], indent=1))
+    else:
+        click.echo("\n".join(_line(check) for check in checks))
+    failed = [check for check in checks if check.problem]
+    if failed:
+        raise GalleryError(
+            f"{len(failed)} of {len(checks)} checks failed", hint=f"{failed[0].repair} repairs it"
+        )
+
+
+def _line(check: Check) -> str:
+    state = readable(check.problem) if check.problem else "whole"
+    return f"{check.part:<11} {state} ({readable(check.found)})"
