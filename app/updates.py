@@ -7,7 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
-from indexer.build import BuildRequest, IndexReport, build
+from indexer.build import BuildRequest, build
+from indexer.report import IndexReport
 from training.console import storage_error
 from training.errors import Interrupted, LookalikeError
 from training.progress import Progress

@@ -2,7 +2,6 @@
 
 import os
 import time
-from collections import Counter
 from collections.abc import Callable, Generator
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -21,7 +20,8 @@ from indexer.passes import (
     start_first_pass,
 )
 from indexer.pipeline import Finished, embed_files
-from indexer.records import KnownSkip, State
+from indexer.records import State
+from indexer.report import IndexReport, absences, told
 from indexer.scan import Difference, find_difference
 from indexer.selection import fill_in_shots
 from indexer.sources import EncoderSource, find_source
@@ -33,6 +33,10 @@ from training.progress import Progress
 
 # Finished photos wait at most this long for their transaction: it is what a crash can cost.
 SECONDS_BETWEEN_COMMITS = 2.0
+
+# When this share of a collection is gone at once, a drive is not mounted, or it is another folder.
+SHARE_VANISHED = 0.2
+FEWEST_VANISHED = 3  # of four photos, one may go
 
 # An app that is just saving an index holds the lock for a moment.
 WAIT_SECONDS = 3.0
@@ -48,33 +52,9 @@ class BuildRequest:
     rebuild: bool = False  # embed everything again and learn the centring anew
     device: str = "auto"
     centring: CentringPlan = field(default_factory=CentringPlan)
+    prune: bool = False  # photos that are gone leave; else they stay, and are counted as missing
+    verify_content: bool = False  # read files again whose size and time are what they were
     command: str = "ssl-index build"  # what another writer is told that must wait for this one
-
-
-@dataclass(frozen=True)
-class SkipCount:
-    """A reason, and how many files were skipped for it."""
-
-    reason: str
-    files: int
-
-
-@dataclass(frozen=True)
-class IndexReport:
-    """What a build did. seen = added + changed + moved + unchanged + skipped."""
-
-    seen: int
-    added: int
-    changed: int
-    moved: int
-    unchanged: int
-    removed: int
-    skipped: int
-    embedded: int  # photos that went through the encoder
-    seconds: float
-    photos_per_second: float  # embedded photos, reading and decoding included
-    reasons: tuple[SkipCount, ...]  # most files first
-    notes: tuple[str, ...]  # plain sentences
 
 
 def build(
@@ -89,7 +69,8 @@ def build(
 
     Raises:
         Interrupted: `stop` said so; running the same command again goes on.
-        CollectionError: the photo folder is missing, empty, without a single photo, or vanished.
+        CollectionError: the photo folder is missing, empty, without a single photo, or vanished;
+            or a fifth of what the gallery knows is not in it any more.
         EncoderError: there is no encoder, or it is unreadable.
         GalleryError: the gallery is damaged, locked, or was built with another encoder.
         StorageError, OSError: the disk is full or the folder is read-only.
@@ -105,7 +86,7 @@ def build(
         before = catalogue.state()
         folder.tidy(before)
         chosen = _choose_pass(request, folder, catalogue, source, progress)
-        difference = _compare(request, catalogue, staged=chosen.staged)
+        difference = compare(request, catalogue, staged=chosen.staged)
         ledger = Ledger(catalogue, difference, staged=chosen.staged)
         embedding_started = time.monotonic()
         with InFlight.opened(folder.in_flight) as in_flight:
@@ -118,24 +99,41 @@ def build(
             )
             _embed(groups, len(difference.to_read), ledger, progress, stop)
         embedding_seconds = time.monotonic() - embedding_started
-        ledger.settle(request.photos)
+        # What is gone cannot go through a new encoder.
+        ledger.settle(request.photos, prune=request.prune or chosen.staged)
         fill_in_shots(folder.catalogue, request.photos, progress=progress, stop=stop)
         notes = _finish(request, folder, catalogue, chosen, before)
-    counts = ledger.counts
-    return IndexReport(
-        seen=difference.seen,
-        added=counts["added"],
-        changed=counts["changed"],
-        moved=counts["moved"],
-        unchanged=counts["unchanged"],
-        removed=counts["removed"],
-        skipped=len(ledger.skipped),
-        embedded=counts["embedded"],
+    return told(
+        ledger,
+        difference,
         seconds=time.monotonic() - started,
-        photos_per_second=counts["embedded"] / max(embedding_seconds, 1e-9),
-        reasons=_reasons(ledger.skipped),
-        notes=notes,
+        embedding_seconds=embedding_seconds,
+        notes=(*notes, *absences(ledger, difference)),
     )
+
+
+def compare(request: BuildRequest, catalogue: Catalogue, *, staged: bool) -> Difference:
+    """What changed in the photo folder since the catalogue was written.
+
+    Raises:
+        CollectionError: a fifth of the collection or more vanished at once, and leaving it out
+            was not asked for; or the folder is empty.
+    """
+    # A rebuild also tries again what could not be used: this version may read more.
+    skips = [] if request.rebuild else catalogue.skipped()
+    known = catalogue.photos(staged=staged)
+    difference = find_difference(request.photos, known, skips, reread=request.verify_content)
+    new = sum(candidate.known is None for candidate in difference.to_read)
+    # As many new files as gone ones may be the same photos under other names.
+    vanished = len(difference.gone) - new
+    if not request.prune and vanished >= max(FEWEST_VANISHED, len(known) * SHARE_VANISHED):
+        raise CollectionError(
+            f"{len(difference.gone):,} of the {len(known):,} photos that the gallery knows are "
+            f"not in {shown(request.photos)} any more; nothing was changed",
+            hint="is the drive mounted, and is it the right folder? "
+            "If they are really gone, add `--prune`",
+        )
+    return difference
 
 
 def _source(request: BuildRequest, folder: GalleryFolder) -> EncoderSource | None:
@@ -158,12 +156,6 @@ def _choose_pass(
     if published and not request.rebuild:
         return continue_gallery(folder, published, source, device=request.device)
     return start_first_pass(folder, catalogue, source, device=request.device, progress=progress)
-
-
-def _compare(request: BuildRequest, catalogue: Catalogue, *, staged: bool) -> Difference:
-    # A rebuild also tries again what could not be used: this version may read more.
-    skips = [] if request.rebuild else catalogue.skipped()
-    return find_difference(request.photos, catalogue.photos(staged=staged), skips)
 
 
 def _embed(
@@ -195,11 +187,6 @@ def _embed(
     finally:
         ledger.commit()
         progress.finish()
-
-
-def _reasons(skipped: list[KnownSkip]) -> tuple[SkipCount, ...]:
-    counted = Counter(skip.reason for skip in skipped).most_common()
-    return tuple(SkipCount(reason, files) for reason, files in counted)
 
 
 def _finish(

@@ -4,6 +4,7 @@ import hashlib
 import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from os import fsdecode
 from pathlib import Path
 
@@ -12,10 +13,12 @@ import numpy as np
 from indexer import vectors
 from indexer.catalogue import Catalogue
 from indexer.encoder import OnnxEncoder
+from indexer.expansion import expanded_search
 from indexer.filters import Filter
 from indexer.folder import GalleryFolder
 from indexer.records import PhotoFacts, Published, State
 from indexer.selection import facts_of, select
+from indexer.vectors import VectorIndex
 from indexer.wording import quoted, shown
 from training.errors import GalleryError, LookalikeError, PhotoError
 from training.photos import Photo, SkippedFile, decode, read_file
@@ -60,7 +63,7 @@ class Gallery:
         self,
         folder: GalleryFolder,
         encoder: OnnxEncoder,
-        index: vectors.VectorIndex,
+        index: VectorIndex,
         *,
         photo_root: Path,
     ) -> None:
@@ -111,6 +114,7 @@ class Gallery:
         min_score: float | None = None,
         exclude: frozenset[int] = frozenset(),
         among: np.ndarray | None = None,
+        expand: bool = False,
     ) -> list[Hit]:
         """The photos most like a query: best score first, ties by id.
 
@@ -121,11 +125,14 @@ class Gallery:
             exclude: ids to leave out.
             among: ids `(m,)` int64 to choose from; None is all. It narrows the search itself:
                 `k` photos are found wherever there are `k`.
+            expand: rank by neighbourhoods (indexer/expansion.py); scores are then cosines of
+                these.
         """
         assert query.shape == (self._index.dim,), (query.shape, self._index.dim)
+        find = partial(expanded_search, exclude=exclude) if expand else VectorIndex.search
         near = [
             n
-            for n in self._index.search(query, k=k + len(exclude), among=among)
+            for n in find(self._index, query, k=k + len(exclude), among=among)
             if n.id not in exclude and (min_score is None or n.score >= min_score)
         ]
         paths = self._catalogue.first_paths([n.id for n in near])
@@ -261,7 +268,7 @@ def _photo_root(place: GalleryFolder, state: State, photos: Path | None) -> Path
     )
 
 
-def _open_index(place: GalleryFolder, catalogue: Catalogue, state: State) -> vectors.VectorIndex:
+def _open_index(place: GalleryFolder, catalogue: Catalogue, state: State) -> VectorIndex:
     """The saved index, or one rebuilt from the catalogue."""
     fingerprint = _published(place, state).fingerprint
     saved = vectors.load(place.path, generation=state.generation, encoder=fingerprint)
@@ -273,7 +280,7 @@ def _open_index(place: GalleryFolder, catalogue: Catalogue, state: State) -> vec
             f"the gallery {shown(place.path)} was rebuilt at this moment",
             hint="run the same command again",
         )
-    index = vectors.VectorIndex.build(embeddings)
+    index = VectorIndex.build(embeddings)
     try:
         with place.claimed(command="saving the index", wait_seconds=0):
             vectors.save(index, place.path)

@@ -13,7 +13,8 @@ from indexer.scan import Difference
 class Ledger:
     """One pass over the photos, as it goes.
 
-    Counts are by path: `added`, `changed`, `moved`, `unchanged`, and how many were `embedded`.
+    Counts are by path: `added`, `changed`, `moved`, `unchanged`, `removed` or `missing`, and how
+    many were `embedded`.
     """
 
     def __init__(self, catalogue: Catalogue, difference: Difference, *, staged: bool) -> None:
@@ -44,12 +45,18 @@ class Ledger:
             self._catalogue.record(self._sightings, self._skips, staged=self._staged)
             self._sightings, self._skips = [], []
 
-    def settle(self, root: Path) -> None:
-        """End the pass: paths that are gone leave the gallery."""
-        self.counts["removed"] = len(self._gone)
+    def settle(self, root: Path, *, prune: bool) -> None:
+        """End the pass: paths that are gone leave the gallery, or are counted as missing."""
+        self.count_gone(prune=prune)
         self._catalogue.settle(
-            photo_root=fsencode(root.resolve()), gone=list(self._gone), skipped=self.skipped
+            photo_root=fsencode(root.resolve()),
+            gone=list(self._gone) if prune else [],
+            skipped=self.skipped,
         )
+
+    def count_gone(self, *, prune: bool) -> None:
+        """Count the paths that are gone and did not turn up elsewhere."""
+        self.counts["removed" if prune else "missing"] = len(self._gone)
 
     def _take(self, finished: Finished) -> None:
         if finished.skip is not None:

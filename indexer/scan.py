@@ -1,5 +1,6 @@
 """What changed since the last build: the files found, compared with the catalogue."""
 
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,7 @@ class Difference:
     to_read: tuple[Candidate, ...]
     skipped: tuple[KnownSkip, ...]
     gone: Mapping[bytes, KnownPhoto]
+    out_of_sight: int  # known paths below folders that cannot be read now: nobody knows of them
 
     @property
     def seen(self) -> int:
@@ -34,7 +36,11 @@ class Difference:
 
 
 def find_difference(
-    root: Path, photos: Mapping[bytes, KnownPhoto], skips: Iterable[KnownSkip]
+    root: Path,
+    photos: Mapping[bytes, KnownPhoto],
+    skips: Iterable[KnownSkip],
+    *,
+    reread: bool = False,
 ) -> Difference:
     """Walk the photos and compare; no file is opened.
 
@@ -42,6 +48,7 @@ def find_difference(
         root: the photo folder.
         photos: the paths in the catalogue.
         skips: files that could not be used and need not be tried again while they stay the same.
+        reread: also read the files whose size and time are what they were.
 
     Raises:
         CollectionError: `root` is missing or holds no file.
@@ -61,15 +68,27 @@ def find_difference(
         skip = tried.get((file.path, file.size_bytes, file.mtime_ns))
         if skip is not None:
             skipped.append(skip)
-        elif not _settled(file, photos.get(file.path)):
+        elif reread or not _settled(file, photos.get(file.path)):
             candidates.append(Candidate(file, photos.get(file.path)))
     seen = {file.path for file in files} | {skip.path for skip in skipped}
+    hidden = _below({skip.path for skip in skipped}, photos)
     return Difference(
         unchanged=len(seen) - len(candidates) - len(skipped),
         to_read=tuple(candidates),
         skipped=tuple(skipped),
-        gone={path: known for path, known in photos.items() if path not in seen},
+        gone={p: known for p, known in photos.items() if p not in seen and p not in hidden},
+        out_of_sight=len(hidden),
     )
+
+
+def _below(folders: set[bytes], paths: Iterable[bytes]) -> set[bytes]:
+    """The paths below any of some entries; most of these are files, and nothing is below them."""
+    return {path for path in paths if not folders.isdisjoint(_parents(path))}
+
+
+def _parents(path: bytes) -> list[bytes]:
+    parts = path.split(os.sep.encode())
+    return [os.sep.encode().join(parts[:end]) for end in range(1, len(parts))]
 
 
 def _settled(file: FoundFile, known: KnownPhoto | None) -> bool:

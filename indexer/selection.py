@@ -13,7 +13,10 @@ import numpy as np
 
 from indexer import schema
 from indexer.filters import Filter
+from indexer.labels import Labels
 from indexer.records import PhotoFacts
+from indexer.wording import shown
+from training.errors import ConfigError
 from training.exif import Shot
 from training.photos import photo_shot
 from training.progress import Progress
@@ -31,6 +34,9 @@ def select(catalogue: Path, wanted: Filter) -> np.ndarray:
     Args:
         catalogue: a catalogue.sqlite.
         wanted: what they must be; a photo whose date or camera is unknown has none.
+
+    Raises:
+        ConfigError: there is no class of that name.
     """
     conditions, values = _conditions(wanted)
     with schema.connected(catalogue, read_only=True) as connection:
@@ -40,9 +46,10 @@ def select(catalogue: Path, wanted: Filter) -> np.ndarray:
             values,
         ).fetchall()
     ids = np.array([row[0] for row in rows], dtype=np.int64)
-    assert wanted.label is None
-    assert not wanted.unlabelled
-    return ids
+    if wanted.label is None and not wanted.unlabelled:
+        return ids
+    chosen: np.ndarray = ids[_by_label(Labels(catalogue), wanted, ids)]
+    return chosen
 
 
 def facts_of(catalogue: Path, ids: Iterable[int]) -> dict[int, PhotoFacts]:
@@ -92,6 +99,24 @@ def fill_in_shots(
             progress.advance(len(part))
     progress.finish()
     return done
+
+
+def _by_label(labels: Labels, wanted: Filter, ids: np.ndarray) -> np.ndarray:
+    """Which of `(n,)` ids have the label that is wanted, or none: `(n,)` bool."""
+    classes = [known.name for known in labels.classes()]
+    if wanted.label is not None and wanted.label not in classes:
+        raise ConfigError(
+            f"there is no class {shown(wanted.label)}",
+            hint=f"the classes are {', '.join(map(shown, classes))}",
+        )
+    said = labels.current()
+    fits = np.ones(len(ids), dtype=bool)
+    if wanted.unlabelled:
+        fits &= ~np.isin(ids, list(said))
+    if wanted.label is not None:
+        named = [photo_id for photo_id, label in said.items() if label.name == wanted.label]
+        fits &= np.isin(ids, np.array(named, dtype=np.int64))
+    return fits
 
 
 def _shot(root: Path, path: bytes) -> Shot:

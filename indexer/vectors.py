@@ -138,6 +138,22 @@ class VectorIndex:
             wanted = min(2 * wanted, most)
         return []
 
+    def neighbourhoods(self, ids: np.ndarray, *, k: int) -> tuple[np.ndarray, np.ndarray]:
+        """The `k` photos nearest to each of some, themselves among them.
+
+        Args:
+            ids: `(m,)` int64, all of them in the index.
+            k: how many for each, at most as many as there are.
+
+        Returns:
+            Their rows `(m, k, d)` float32 and scores `(m, k)` float32.
+        """
+        # One thread: a few milliseconds of work, and a barrier would wait for a busy core.
+        faiss.omp_set_num_threads(1)
+        rows = self._index.reconstruct_batch(ids)  # (m, d)
+        scores, positions = self._index.index.search(rows, k)  # (m, k)
+        return self.rows[positions], scores
+
     def to_bytes(self) -> bytes:
         """The index as a file's content."""
         return bytes(faiss.serialize_index(self._index).tobytes())

@@ -9,11 +9,12 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
-from indexer.build import BuildRequest, IndexReport, build
+from indexer.build import BuildRequest, build
 from indexer.catalogue import Catalogue
 from indexer.centring import CentringPlan
 from indexer.encoder import INPUT, OUTPUT, SOURCE_KEY, SPEC_KEY
 from indexer.gallery import Gallery
+from indexer.report import IndexReport
 from training.progress import Silent
 from training.spec import EncoderSpec, Preprocessing
 
@@ -114,7 +115,9 @@ class Studio:
     def happened(self, **changes: object) -> dict[str, int]:
         """What a build counts, without the zeros."""
         report = asdict(self.build(**changes))
-        names = ("added", "changed", "moved", "unchanged", "removed", "skipped", "embedded")
+        names = (
+            "added", "changed", "moved", "unchanged", "removed", "missing", "skipped", "embedded",
+        )  # fmt: skip
         return {name: report[name] for name in names if report[name]}
 
     def gallery(self) -> Gallery:
@@ -132,7 +135,8 @@ def studio(toy_encoder: Path, tmp_path: Path) -> Studio:
     The gallery will be centred from five photos on and reduced to 6 numbers from twelve.
     """
     plan = CentringPlan(centre_from=5, reduce_from=12, dim=6)
-    request = BuildRequest(tmp_path / "photos", tmp_path / "gallery", toy_encoder, centring=plan)
+    folders = (tmp_path / "photos", tmp_path / "gallery")
+    request = BuildRequest(*folders, toy_encoder, centring=plan, prune=True)
     made = Studio(request)
     for name, colour in {"a": "red", "b": "green", "c": "blue", "sub/d": "gold"}.items():
         made.paint(f"{name}.png", colour)

@@ -39,7 +39,7 @@ def run(job, answer):
         if events == job["kill_at"]:
             os.kill(os.getpid(), signal.SIGKILL)
     paths = [Path(job[name]) for name in ("photos", "gallery", "encoder")]
-    request = BuildRequest(*paths, device="cpu", rebuild=job["rebuild"],
+    request = BuildRequest(*paths, device="cpu", rebuild=job["rebuild"], prune=True,
                            centring=CentringPlan(**job["centring"]))
     sys.addaudithook(count)
     report = build(request, progress=Silent())

@@ -5,8 +5,8 @@ import streamlit as st
 from app.ui import look
 from app.ui.served import library
 from app.updates import UpdateStatus
-from indexer.build import IndexReport
 from indexer.gallery import Gallery
+from indexer.report import IndexReport
 from training.console import readable
 from training.progress import duration
 

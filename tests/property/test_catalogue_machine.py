@@ -19,11 +19,12 @@ from hypothesis.stateful import (
 )
 from PIL import Image
 
-from indexer.build import BuildRequest, IndexReport, build
+from indexer.build import BuildRequest, build
 from indexer.catalogue import Catalogue
 from indexer.centring import CentringPlan
 from indexer.encoder import OnnxEncoder
 from indexer.gallery import Gallery
+from indexer.report import IndexReport
 from training.progress import Silent
 
 NAMES = [b"a.png", b"b.png", b"c.png", b"odd \xff name.png", b"sub/d.png", b"sub/e\n.png"]
@@ -120,7 +121,9 @@ class GalleryMachine(RuleBasedStateMachine):
 
     def build(self) -> IndexReport:
         plan = CentringPlan(centre_from=1_000)
-        request = BuildRequest(self.photos, self.root / "gallery", self.encoder, centring=plan)
+        request = BuildRequest(
+            self.photos, self.root / "gallery", self.encoder, centring=plan, prune=True
+        )
         return build(request, progress=Silent())
 
     def check_report(self, report: IndexReport, good: dict[bytes, bytes]) -> None:

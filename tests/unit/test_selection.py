@@ -11,6 +11,8 @@ from PIL import ExifTags, Image
 
 from indexer.filters import Filter, parse_where
 from indexer.gallery import Gallery
+from indexer.labels import NONE, Labels
+from training.errors import ConfigError
 
 
 def shoot(path: Path, size: tuple[int, int], taken: str = "", camera: str = "") -> None:
@@ -72,6 +74,22 @@ def test_a_copy_in_the_folder_is_enough(album: Any) -> None:
     (album.photos / "x10/again.png").write_bytes((album.photos / "a.png").read_bytes())
     album.build()
     assert paths(album.gallery(), Filter(folder=b"x10")) == {"a.png", "x10/eleven.jpg"}
+
+
+def test_photos_are_selected_by_their_label_or_the_lack_of_one(album: Any) -> None:
+    gallery = album.gallery()
+    labels = Labels(album.folder / "catalogue.sqlite")
+    ids = gallery.select(Filter(folder=b"x1")).tolist()
+    labels.put(ids, "noise", source="search", who="ann")
+    labels.put([1], NONE, source="search", who="ann")
+    assert gallery.select(parse_where("label = noise")).tolist() == ids
+    assert gallery.select(parse_where(f'label = "{NONE}"')).tolist() == [1]
+    rest = gallery.select(parse_where("unlabelled")).tolist()
+    assert sorted([1, *ids, *rest]) == gallery.embeddings()[0].tolist()
+    assert gallery.select(parse_where("unlabelled and label = noise")).size == 0
+    with pytest.raises(ConfigError, match="there is no class dog") as raised:
+        gallery.select(parse_where("label = dog"))
+    assert "noise" in raised.value.hint
 
 
 def test_selected_photos_are_searched_among(album: Any) -> None:

@@ -1,0 +1,138 @@
+"""Arguments and options that several commands have, and how they print."""
+
+import json
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from os import fsdecode
+from pathlib import Path
+from typing import TypeVar
+
+import click
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from indexer.providers import DEVICES
+from training.console import readable
+
+DEFAULT_GALLERY = Path("gallery")
+
+FOLDER = click.Path(path_type=Path)
+
+# A terminal's width is for people; what is piped should not be folded at 80.
+PIPED_WIDTH = 10_000
+
+Command = TypeVar("Command", bound=Callable[..., None])
+
+
+def gallery_argument(command: Command) -> Command:
+    """GALLERY, the first word of most commands."""
+    return click.argument("gallery", type=FOLDER)(command)
+
+
+def json_option(command: Command) -> Command:
+    """--json."""
+    return click.option("--json", "as_json", is_flag=True, help="Print as JSON.")(command)
+
+
+def jsonl_option(command: Command) -> Command:
+    """--jsonl."""
+    return click.option(
+        "--jsonl", "as_jsonl", is_flag=True, help="Print one line of JSON for each result."
+    )(command)
+
+
+def null_option(command: Command) -> Command:
+    """-0."""
+    return click.option(
+        "-0",
+        "--null",
+        "as_paths",
+        is_flag=True,
+        help="Print only paths, each ended by a zero byte, for `xargs -0`.",
+    )(command)
+
+
+def device_option(command: Command) -> Command:
+    """--device."""
+    return click.option(
+        "--device",
+        type=click.Choice(DEVICES),
+        default="auto",
+        show_default=True,
+        help="Where the encoder runs; auto takes a GPU when there is one.",
+    )(command)
+
+
+def photos_option(command: Command) -> Command:
+    """--photos."""
+    return click.option(
+        "--photos",
+        metavar="DIR",
+        type=FOLDER,
+        help="Where the gallery's photos are now, if they moved.",
+    )(command)
+
+
+def check_one_format(**chosen: bool) -> None:
+    """Refuse two output formats at once.
+
+    Raises:
+        click.UsageError: naming them.
+    """
+    names = [name for name, wanted in chosen.items() if wanted]
+    if len(names) > 1:
+        raise click.UsageError(f"choose one of {' and '.join(names)}")
+
+
+def print_json(value: object) -> None:
+    """One JSON document.
+
+    JSON escapes what is not ASCII, lone surrogates too: a path comes back as it was, whatever bytes
+    it is made of.
+    """
+    click.echo(json.dumps(value, indent=1))
+
+
+def print_json_lines(values: Iterable[Mapping[str, object]]) -> None:
+    """A line of JSON for each value."""
+    for value in values:
+        click.echo(json.dumps(value))
+
+
+def print_paths(paths: Iterable[bytes]) -> None:
+    """Paths as they are, each ended by a zero byte."""
+    for path in paths:
+        sys.stdout.buffer.write(path + b"\0")
+    sys.stdout.buffer.flush()
+
+
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """A table; numbers stand to the right, paths are made readable and folded."""
+    table = Table()
+    listed = [list(row) for row in rows]
+    for position, name in enumerate(columns):
+        numbers = all(isinstance(row[position], int | float) for row in listed)
+        table.add_column(name, justify="right" if numbers else "left", overflow="fold")
+    for row in listed:
+        table.add_row(*(_cell(value) for value in row))
+    wide_console().print(table)
+
+
+def wide_console() -> Console:
+    """Where tables go: as wide as the terminal, or as a line needs where there is none."""
+    width = None if Console().is_terminal else PIPED_WIDTH
+    return Console(highlight=False, width=width)
+
+
+def _cell(value: object) -> Text:
+    if isinstance(value, float):
+        return Text(f"{value:.3f}")
+    if isinstance(value, int):
+        return Text(f"{value:,}")
+    return Text(readable(value if isinstance(value, bytes) else str(value)))
+
+
+def path_text(path: bytes) -> str:
+    """A path for JSON."""
+    return fsdecode(path)
