@@ -13,8 +13,11 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-# Cosines lie close together: a softmax of them as they are calls every photo a coin toss.
+# Until there are labels enough to calibrate with. Measured on unseen photos, the best for nearest
+# mean falls from .14 to .09 between 1 and 20 labels a class; for logistic regression at C = 3 it
+# rises from .4 to .5 between 5 and 20.
 MEAN_TEMPERATURE = 0.1
+LOGISTIC_TEMPERATURE = 0.4
 
 # Measured on photos of garments and of CIFAR-10: 10 is half a point worse, 1 is as good.
 LOGISTIC_C = 3.0
@@ -96,7 +99,7 @@ class Logistic(LinearHead):
     The penalty is scikit-learn's: `C` times the sum of the losses, plus half the squared weights.
     """
 
-    def __init__(self, *, C: float = LOGISTIC_C, temperature: float = 1.0) -> None:
+    def __init__(self, *, C: float = LOGISTIC_C, temperature: float = LOGISTIC_TEMPERATURE) -> None:
         self.C = C
         self.temperature = temperature
 

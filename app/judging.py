@@ -54,10 +54,8 @@ def judge(
     fewest = smallest_class(list(names))[0]
     tried = [_Trial.of(labelled, divisions, kind, c, stop=stop) for kind, c in _candidates(fewest)]
     best = _chosen(tried, labelled)
-    temperature = best.temperature if fewest >= CHOSEN_FROM else None
-    probabilities = best.probabilities(temperature)
     candidates = (*(trial.candidate for trial in tried), _neighbours(labelled, divisions))
-    return _quality(labelled, probabilities, sources, best, candidates, seed=seed)
+    return _quality(labelled, sources, best, candidates, seed=seed)
 
 
 def fit_as_judged(rows: np.ndarray, names: Sequence[str], quality: Quality | None) -> Head:
@@ -117,11 +115,6 @@ class _Trial:
             warmth,
         )
 
-    def probabilities(self, temperature: float | None) -> np.ndarray:
-        """Shares `(n, c)` float32 of unseen photos; None: at the kind's own temperature."""
-        usual = NearestMean() if self.candidate.kind == MEAN else Logistic()
-        return _mean_share(self.logits, temperature or usual.temperature)
-
 
 def _candidates(fewest: int) -> list[tuple[str, float | None]]:
     """The heads to try, the default first."""
@@ -171,26 +164,29 @@ def _reason(best: Candidate, candidates: tuple[Candidate, ...]) -> str:
 
 def _quality(
     labelled: Labelled,
-    probabilities: np.ndarray,
     sources: Sequence[str],
     best: _Trial,
     candidates: tuple[Candidate, ...],
     *,
     seed: int,
 ) -> Quality:
+    fewest = smallest_class([labelled.classes[n] for n in labelled.numbers])[0]
+    enough = fewest >= CHOSEN_FROM
+    usual = NearestMean() if best.candidate.kind == MEAN else Logistic()
+    told_at = best.temperature if enough else usual.temperature
+    probabilities = _mean_share(best.logits, told_at)
     held = _held_out(best.logits)
     truth, said = labelled.numbers[held], probabilities[held].argmax(axis=1)
     count = len(labelled.classes)
     confusion = np.bincount(truth * count + said, minlength=count * count).reshape(count, count)
     counts = np.bincount(labelled.numbers, minlength=count)
-    fewest = smallest_class([labelled.classes[n] for n in labelled.numbers])[0]
-    enough = fewest >= CHOSEN_FROM
     sourced = by_source(np.asarray(sources)[held], truth == said)
     return Quality(
         kind=best.candidate.kind,
         c=best.candidate.c,
         reason=_reason(best.candidate, candidates),
         temperature=best.temperature if enough else None,
+        told_at=told_at,
         classes=labelled.classes,
         macro_f1=macro_f1(
             truth, said, labelled.groups[held], classes=np.flatnonzero(labelled.judged), seed=seed

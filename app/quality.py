@@ -63,6 +63,7 @@ class Quality:
     c: float | None
     reason: str  # a sentence for people: why this head
     temperature: float | None  # from 20 labels a class on; None: probabilities are not calibrated
+    told_at: float  # the temperature that `probabilities` were taken at
     classes: tuple[str, ...]
     macro_f1: Interval  # over the classes that could be judged
     per_class: tuple[ClassQuality, ...]

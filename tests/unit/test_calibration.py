@@ -49,3 +49,11 @@ def test_every_class_weighs_the_same() -> None:
     weights = balanced(np.array([0, 0, 0, 2]))
 
     np.testing.assert_allclose(weights, [1 / 6, 1 / 6, 1 / 6, 1 / 2])
+
+
+def test_answers_that_are_all_right_do_not_make_the_next_one_certain() -> None:
+    logits = np.tile(10 * np.eye(2), (20, 1))
+
+    shares = softmax(logits, temperature=best_temperature(logits, np.tile([0, 1], 20)))
+
+    assert 0.9 < shares.max() < 0.995

@@ -1,0 +1,170 @@
+"""None of these: what keeps its class, and how a setting moves the bars."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.fewshot import Head, fit_head
+from app.judging import fit_as_judged, judge
+from app.rejection import Rejection
+from indexer.labels import NONE
+
+
+def photos(
+    rng: np.random.Generator, numbers: np.ndarray, *, spread: float = 0.25, dim: int = 8
+) -> np.ndarray:
+    rows = np.eye(dim)[numbers] + spread * rng.normal(size=(len(numbers), dim))
+    return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+
+
+def learned(
+    rng: np.random.Generator, *, each: int = 20, names: str = "abc", with_judge: bool = True
+) -> tuple[Rejection, Head]:
+    """Three classes; the gallery has two more clusters than these."""
+    numbers = np.repeat(np.arange(len(names)), each)
+    rows = photos(rng, numbers)
+    called = [NONE if names[n] == "0" else names[n] for n in numbers]
+    groups, sources = np.arange(len(rows)), ["search"] * len(rows)
+    quality = judge(rows, called, groups=groups, sources=sources) if with_judge else None
+    gallery = photos(rng, np.arange(500) % (len(names) + 2))
+    head = fit_as_judged(rows, called, quality)
+    return Rejection.fit(rows, called, quality, groups=groups, gallery=gallery), head
+
+
+def test_known_photos_keep_their_class_and_unknown_ones_are_none(
+    rng: np.random.Generator,
+) -> None:
+    rejection, head = learned(rng)
+
+    known = rejection.apply(head, photos(rng, np.repeat([0, 1, 2], 100)))
+    unknown = rejection.apply(head, photos(rng, np.repeat([4, 5], 100)))
+
+    assert np.mean(np.array(known) == np.repeat(["a", "b", "c"], 100)) > 0.8
+    assert np.mean([said == NONE for said in unknown]) > 0.8
+
+
+def test_complete_keeps_everything_and_strict_next_to_nothing(rng: np.random.Generator) -> None:
+    rejection, head = learned(rng)
+    evidence = rejection.evidence(head, photos(rng, np.repeat(np.arange(6), 50)))
+
+    assert rejection.keeps(evidence, 1.0).all()
+    assert rejection.keeps(evidence, 0.0).mean() < 0.1
+    assert rejection.outlook(1.0).coverage == 1
+
+
+@given(st.floats(0, 1), st.floats(0, 1), st.booleans())
+def test_a_stricter_setting_keeps_some_of_what_a_more_complete_one_keeps(
+    one: float, other: float, with_judge: bool
+) -> None:
+    rng = np.random.default_rng(5)
+    rejection, head = LEARNED[with_judge]
+    evidence = rejection.evidence(head, photos(rng, np.repeat(np.arange(6), 50)))
+    strict, complete = sorted((one, other))
+
+    kept, more = (rejection.keeps(evidence, setting) for setting in (strict, complete))
+
+    assert not (kept & ~more).any()
+    assert rejection.outlook(strict).coverage <= rejection.outlook(complete).coverage
+
+
+def test_each_bar_lets_the_asked_for_share_of_right_answers_pass(rng: np.random.Generator) -> None:
+    rejection, _ = learned(rng, each=40)
+
+    bars = rejection.bars(0.9)
+
+    right = rejection.judged.said == rejection.truth
+    assert (rejection.judged.share[right] >= bars.share).mean() == pytest.approx(0.9, abs=0.02)
+    assert bars.share < 1
+    for number in range(3):
+        its = rejection.judged.near[right & (rejection.truth == number)]
+        assert (its >= bars.near[number]).mean() == pytest.approx(0.9, abs=0.03)
+
+
+def test_likeness_is_the_cosine_to_the_mean_of_the_class_that_was_said(
+    rng: np.random.Generator,
+) -> None:
+    rejection, head = learned(rng)
+    rows = photos(rng, np.repeat([0, 1, 2, 3], 5))
+
+    evidence = rejection.evidence(head, rows)
+
+    for row, said, near in zip(rows, evidence.said, evidence.near, strict=True):
+        assert near == pytest.approx(float(row @ rejection.means[said]), abs=1e-6)
+    np.testing.assert_array_equal(evidence.said, head.probabilities(rows).argmax(axis=1))
+
+
+def test_a_labelled_photo_does_not_vouch_for_itself_nor_do_its_copies() -> None:
+    rows = np.eye(4, dtype=np.float32)[[0, 0, 1, 2, 2, 3]]
+    names, groups = ["a", "a", "a", "b", "b", "b"], np.array([0, 0, 1, 2, 2, 3])
+    quality = judge(rows, names, groups=groups, sources=["search"] * 6)
+
+    rejection = Rejection.fit(rows, names, quality, groups=groups, gallery=rows)
+
+    # Without its group each is at right angles to the rest of its class, or class-less.
+    np.testing.assert_allclose(rejection.judged.near, 0, atol=1e-6)
+
+
+def test_what_is_said_to_be_none_of_these_is_never_kept(rng: np.random.Generator) -> None:
+    rejection, head = learned(rng, names="ab0")
+
+    said = rejection.apply(head, photos(rng, np.repeat(2, 50)), 1.0)
+
+    assert np.mean([name == NONE for name in said]) > 0.9
+    assert rejection.bars(1.0).near[rejection.classes.index(NONE)] == np.inf
+
+
+def test_kept_photos_that_belong_to_no_class_count_against_precision(
+    rng: np.random.Generator,
+) -> None:
+    rejection, _ = learned(rng, names="ab0")
+
+    outlook = rejection.outlook(1.0)
+
+    none = rejection.classes.index(NONE)
+    kept = rejection.judged.said != none
+    assert outlook.kept == kept.sum()
+    assert outlook.right == (kept & (rejection.judged.said == rejection.truth)).sum()
+    assert outlook.precision is not None
+    assert outlook.precision.value == outlook.right / outlook.kept
+
+
+def test_without_a_judgement_a_photo_has_to_be_more_like_a_class_than_chance(
+    rng: np.random.Generator,
+) -> None:
+    rejection, head = learned(rng, each=2, with_judge=False)
+
+    bars = rejection.bars()
+    evidence = rejection.evidence(head, photos(rng, np.repeat([0, 5], 100)))
+
+    assert bars.share == -np.inf
+    assert bars.near == pytest.approx([np.quantile(rejection.chance, 0.8)] * 3)
+    kept = rejection.keeps(evidence)
+    assert kept[:100].mean() > kept[100:].mean() + 0.2
+    assert rejection.outlook().precision is None
+
+
+def test_a_thin_class_shares_the_bar_of_the_others(rng: np.random.Generator) -> None:
+    numbers = np.repeat([0, 1], [30, 6])
+    rows, names = photos(rng, numbers), np.array(["a", "b"])[numbers]
+    groups = np.arange(36)
+    quality = judge(rows, names, groups=groups, sources=["search"] * 36)  # type: ignore[arg-type]
+
+    bars = Rejection.fit(rows, names, quality, groups=groups, gallery=rows).bars(0.9)  # type: ignore[arg-type]
+
+    assert np.isfinite(bars.near).all()
+    assert bars.near[0] != bars.near[1]
+
+
+def test_bars_are_not_applied_to_another_kind_of_head_or_other_classes(
+    rng: np.random.Generator,
+) -> None:
+    rejection, head = learned(rng)
+    rows = photos(rng, np.arange(6) % 3)
+
+    assert rejection.fits(head)
+    assert not rejection.fits(fit_head(rows, list("abcabc")))  # nearest mean
+    assert not rejection.fits(fit_head(rows, list("abdabd"), kind="logistic"))
+
+
+LEARNED = {judged: learned(np.random.default_rng(4), with_judge=judged) for judged in (True, False)}
