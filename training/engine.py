@@ -17,7 +17,6 @@ from training.spec import Preprocessing
 from training.trainer import STEPS_PER_LOG, Clock, Trainer, check_finite
 from training.views_sheet import write_views
 
-SECONDS_BETWEEN_CHECKPOINTS = 120.0
 MEASUREMENTS = 10  # of held-out quality, spread evenly over a run
 
 
@@ -51,6 +50,7 @@ class _Session:
         self.ready = ready
         self.progress = around.progress
         self.stop = around.stop
+        self.seconds_between_checkpoints = around.seconds_between_checkpoints
         chosen, held_out = split_held_out(len(ready.photos), plan.seed)
         self.trainer = Trainer(plan, ready.backbone)
         codes = None if ready.labels is None else ready.labels.codes
@@ -116,7 +116,7 @@ class _Session:
                 self._measure(log)
                 due += 1
                 logged = time.monotonic()
-            if time.monotonic() - saved > SECONDS_BETWEEN_CHECKPOINTS:
+            if time.monotonic() - saved > self.seconds_between_checkpoints:
                 self._save()
                 saved = time.monotonic()
             self._advance(clock.seconds() - before)

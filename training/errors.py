@@ -9,6 +9,7 @@ LookalikeError
 ├── EncoderError      an encoder file is unreadable or breaks its contract
 ├── GalleryError      a gallery is missing, damaged, locked or does not fit its encoder
 ├── LabelError        a class name, a file of labels or a classifier cannot be used
+├── MemoryShortage    an option asks for more memory than there is
 ├── StorageError      a disk is full, a folder is read-only
 └── Interrupted       stopped on request; what was done is kept and can be resumed
 """
@@ -53,6 +54,10 @@ class GalleryError(LookalikeError):
 
 class LabelError(LookalikeError):
     """A class name, a file of labels or a classifier cannot be used."""
+
+
+class MemoryShortage(LookalikeError):
+    """The machine has not enough memory for what was asked."""
 
 
 class StorageError(LookalikeError):

@@ -17,6 +17,8 @@ class MetricsLog:
 
     def __init__(self, run: Path) -> None:
         self._lines = (run / METRICS_FILE).open("a", encoding="utf-8")
+        if not _ends_a_line(run / METRICS_FILE):  # a run was killed while it wrote one
+            self._lines.write("\n")
         self._events = SummaryWriter(str(run / EVENTS_FOLDER))
 
     def write(self, step: int, group: str, figures: dict[str, float]) -> None:
@@ -41,6 +43,10 @@ def metrics_log(run: Path) -> Iterator[MetricsLog]:
         yield log
     finally:
         log.close()
+
+
+def _ends_a_line(file: Path) -> bool:
+    return file.read_bytes()[-1:] in (b"", b"\n")
 
 
 def read_metrics(run: Path) -> list[dict[str, Any]]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from training.config import TrainConfig
-from training.errors import ConfigError, PhotoError
+from training.errors import ConfigError, MemoryShortage, PhotoError
 from training.methods import TAU_BASE
 from training.models import SMALL_IMAGE
 from training.photos import FoundFile, read_photo, walk
@@ -24,6 +24,8 @@ STEP_SECONDS_MAX = 5.0
 CORE_GFLOPS = 15.0
 # Forward passes' worth of work for a photo: two views forward and back, and the target's two.
 PASSES_PER_PHOTO = 8
+
+BATCH_MIN = 8
 
 # Learning rates at a batch of 128, from random and from trained weights; they grow with the root
 # of the batch, which does better than in proportion below 4,096 (SimCLR, arXiv 2002.05709,
@@ -129,11 +131,36 @@ def choose(config: TrainConfig, found: Survey, network: Network, start: str) -> 
 def fit_to_machine(
     plan: Plan, config: TrainConfig, found: Survey, seconds_per_step: Callable[[Plan], float]
 ) -> Plan:
-    """Time a few steps; with a budget, choose the largest image size that leaves enough epochs."""
-    plan = replace(plan, seconds_per_step=seconds_per_step(plan))
-    if plan.budget_seconds is None or config.image_size is not None:
+    """Time a few steps; with a budget, choose the largest image size that leaves enough epochs.
+
+    An automatic batch that does not fit into memory is halved until it does.
+
+    Raises:
+        MemoryShortage: a batch that was asked for, or the smallest, does not fit into memory.
+    """
+    asked = plan.batch_size
+    while (seconds := _seconds_or_none(plan, config, seconds_per_step)) is None:
+        smaller = plan.batch_size // 2
+        reason = f"batches of {smaller}: {plan.batch_size} do not fit into memory"
+        lr = plan.lr if config.lr else plan.lr / math.sqrt(2)
+        plan = replace(plan, batch_size=smaller, lr=lr, reasons=(*plan.reasons, reason))
+    plan = replace(plan, seconds_per_step=seconds)
+    halved = plan.batch_size < asked  # larger images would not fit either
+    if plan.budget_seconds is None or config.image_size is not None or halved:
         return plan
     return _fit_size_to_budget(plan, config, found)
+
+
+def _seconds_or_none(
+    plan: Plan, config: TrainConfig, seconds_per_step: Callable[[Plan], float]
+) -> float | None:
+    """The time of a step; None where a smaller batch should be tried."""
+    try:
+        return seconds_per_step(plan)
+    except MemoryShortage:
+        if config.batch_size is not None or plan.batch_size <= BATCH_MIN:
+            raise
+        return None
 
 
 def _fit_size_to_budget(plan: Plan, config: TrainConfig, found: Survey) -> Plan:
@@ -176,7 +203,8 @@ def _batch_size(network: Network, files: int) -> int:
         photos_per_second = second / max(PASSES_PER_PHOTO * network.gflops, 1e-9)
         largest = min(largest, int(STEP_SECONDS_MAX * photos_per_second))
     # At least four steps an epoch, and a power of two.
-    return max(8, 1 << max(min(largest, files // 4), 8).bit_length() - 1)
+    fitting = max(min(largest, files // 4), BATCH_MIN)
+    return 1 << fitting.bit_length() - 1
 
 
 def _reasons(

@@ -11,8 +11,9 @@ import torch
 
 from training.cache import PhotoSet, open_photos
 from training.checkpoint import load_encoder, save_encoder
+from training.collection import same_collection
 from training.config import TrainConfig
-from training.errors import CollectionError, ConfigError, Interrupted, LookalikeError, RunError
+from training.errors import CollectionError, ConfigError, Interrupted, LookalikeError
 from training.files import atomic_write
 from training.labels import PhotoLabels, check_teachable, folder_classes, read_labels
 from training.models import Backbone, build_backbone, forward_gflops, restore_backbone
@@ -23,7 +24,6 @@ from training.progress import Progress
 from training.randomness import LAYERS, seed_for
 from training.runs import (
     LABELS_FILE,
-    PHOTOS_FILE,
     PROBLEMS_FILE,
     RunFolder,
     create_run,
@@ -42,6 +42,7 @@ class Surroundings:
     progress: Progress
     stop: Callable[[], bool]
     cache_root: Path
+    seconds_between_checkpoints: float = 120.0
 
 
 @dataclass(frozen=True)
@@ -158,7 +159,7 @@ def _decoded(run: RunFolder, config: TrainConfig, plan: Plan, around: Surroundin
             f"be read; the first: {first.path.decode(errors='replace')}: {first.reason}",
             hint="give the folder that holds your photos",
         )
-    _same_collection(run, photos)
+    same_collection(run, config.photos, photos.paths)
     return photos
 
 
@@ -199,19 +200,3 @@ def _with_fitting_batch(run: RunFolder, config: TrainConfig, plan: Plan, photos:
     plan = replace(plan, batch_size=1 << count.bit_length() - 1)
     atomic_write(run.plan, plan.to_json().encode())
     return plan
-
-
-def _same_collection(run: RunFolder, photos: PhotoSet) -> None:
-    """Remember which photos a run learns from; refuse to go on with others."""
-    content = hashlib.sha256(b"\0".join(photos.paths)).hexdigest()
-    remembered = run.path / PHOTOS_FILE
-    if not remembered.is_file():
-        run.write_json(PHOTOS_FILE, {"count": len(photos), "sha256_of_paths": content})
-        return
-    before = run.read_json(PHOTOS_FILE)
-    if before["sha256_of_paths"] != content:
-        raise RunError(
-            f"the photo folder changed: this run learns from {before['count']:,} photos, now "
-            f"there are {len(photos):,}, not all the same",
-            hint="start a new run with -o, or bring the photos back",
-        )

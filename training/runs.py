@@ -15,15 +15,16 @@ from training.config import TrainConfig, config_from_json
 from training.errors import RunError
 from training.files import atomic_write, mark_folder
 from training.labels import PhotoLabels
-from training.photos import SkippedFile
+from training.photos import MARKER, SkippedFile
 from training.spec import ENCODER_FILE
 
+ENCODER_SUFFIX = ".safetensors"
 CONFIG_FILE = "config.json"
 PLAN_FILE = "plan.json"
 SPEC_FILE = "encoder.json"
 REPORT_FILE = "report.json"
 SKIPPED_FILE = "skipped.csv"
-PHOTOS_FILE = "photos.json"
+PHOTOS_FILE = "photos.csv"
 LABELS_FILE = "labels.csv"
 PROBLEMS_FILE = "labels-problems.txt"
 VIEWS_FILE = "views.png"
@@ -111,7 +112,7 @@ class RunFolder:
     def write_skipped(self, skipped: tuple[SkippedFile, ...]) -> None:
         """List the files that were not used, path and reason, as CSV."""
         lines = ((os.fsdecode(file.path), file.reason) for file in skipped)
-        self._write_csv(SKIPPED_FILE, ("path", "reason"), lines)
+        self.write_csv(SKIPPED_FILE, ("path", "reason"), lines)
 
     def write_labels(self, paths: tuple[bytes, ...], labels: PhotoLabels) -> None:
         """The labels that a run learns from, as a CSV that `--labels` reads."""
@@ -120,11 +121,12 @@ class RunFolder:
             for path, code in zip(paths, labels.codes, strict=True)
             if code >= 0
         ]
-        self._write_csv(LABELS_FILE, ("path", "label"), rows)
+        self.write_csv(LABELS_FILE, ("path", "label"), rows)
 
-    def _write_csv(
+    def write_csv(
         self, name: str, columns: tuple[str, ...], lines: Iterable[tuple[str, ...]]
     ) -> None:
+        """Write one CSV file of the run; text may hold undecodable bytes as surrogates."""
         text = io.StringIO()
         rows = csv.writer(text)
         rows.writerow(columns)
@@ -146,7 +148,7 @@ def create_run(config: TrainConfig) -> RunFolder:
             hint=f"`ssl-train {config.photos} -o {config.out} --resume` goes on with it; "
             "-o FOLDER starts another",
         )
-    if config.out.exists() and (not config.out.is_dir() or any(config.out.iterdir())):
+    if config.out.exists() and not _holds_nothing(config.out):
         raise RunError(
             f"{config.out} exists and is not an empty folder", hint="choose another with -o"
         )
@@ -164,6 +166,8 @@ def open_run(folder: Path) -> tuple[RunFolder, TrainConfig]:
     if not (folder / CONFIG_FILE).is_file():
         raise RunError(f"there is no run in {folder} to resume", hint="start one without --resume")
     run = RunFolder(folder)
+    for unfinished in folder.glob(f".*{ENCODER_SUFFIX}.*"):  # a killed run's, half written
+        unfinished.unlink(missing_ok=True)
     return run, config_from_json(run.read_json(CONFIG_FILE))
 
 
@@ -189,3 +193,8 @@ def finished_run(folder: Path) -> RunFolder:
 def discard_run(run: RunFolder) -> None:
     """Remove a run that ended before it had anything to keep."""
     shutil.rmtree(run.path, ignore_errors=True)
+
+
+def _holds_nothing(folder: Path) -> bool:
+    """Whether a folder is empty, but for the marker that a run killed at once left behind."""
+    return folder.is_dir() and all(path.name == MARKER for path in folder.iterdir())

@@ -12,6 +12,7 @@ from training.averaging import WeightAverage
 from training.batches import Batch
 from training.checkpoint import Checkpoint
 from training.errors import RunError
+from training.memory import memory_watched
 from training.methods import build_method
 from training.models import Backbone, freeze, to_device
 from training.optim import (
@@ -78,7 +79,15 @@ class Trainer:
         self.lr = 0.0
 
     def train_step(self, batch: Batch, progress: float) -> Tensor:
-        """One optimiser step on a batch; gives the loss, still on the device."""
+        """One optimiser step on a batch; gives the loss, still on the device.
+
+        Raises:
+            MemoryShortage: the batch is too large for the machine.
+        """
+        with memory_watched(self.plan):
+            return self._train_step(batch, progress)
+
+    def _train_step(self, batch: Batch, progress: float) -> Tensor:
         first, second = self._views(batch)
         torch.manual_seed(seed_for(self.plan.seed, LAYERS, self.step))  # stochastic depth
         self.lr = self.plan.lr * warmup_cosine(progress, warmup=self.plan.warmup)
@@ -141,21 +150,27 @@ def seconds_per_step(plan: Plan, backbone: Backbone, *, steps: int = 3) -> float
     """Median time of a training step on random pixels, after one that is not counted.
 
     `backbone` is trained by it: give a copy.
+
+    Raises:
+        MemoryShortage: the batch is too large for the machine.
     """
     trainer = Trainer(plan, backbone)
-    shape = (plan.batch_size, plan.cache_size, plan.cache_size, 3)
-    generator = generator_for(plan.seed, VIEWS)
-    pixels = torch.randint(0, 256, shape, dtype=torch.uint8, generator=generator)
-    labels = torch.arange(plan.batch_size) // 2
-    batch = Batch(
-        *(rows.to(trainer.device) for rows in (pixels, labels, torch.ones(plan.batch_size)))
-    )
+    with memory_watched(plan):
+        batch = _random_batch(plan, trainer.device)
     times: list[float] = []
     for _ in range(steps + 1):
         started = time.monotonic()
         trainer.train_step(batch, 0.0).item()
         times.append(time.monotonic() - started)
     return sorted(times[1:])[steps // 2]
+
+
+def _random_batch(plan: Plan, device: torch.device) -> Batch:
+    shape = (plan.batch_size, plan.cache_size, plan.cache_size, 3)
+    generator = generator_for(plan.seed, VIEWS)
+    pixels = torch.randint(0, 256, shape, dtype=torch.uint8, generator=generator)
+    labels = torch.arange(plan.batch_size) // 2
+    return Batch(*(rows.to(device) for rows in (pixels, labels, torch.ones(plan.batch_size))))
 
 
 def check_finite(loss: float, step: int, lr: float) -> None:

@@ -4,8 +4,8 @@ import pytest
 from PIL import Image
 
 from training.config import TrainConfig
-from training.errors import ConfigError, RunError
-from training.plan import plan_from_json
+from training.errors import ConfigError, MemoryShortage, RunError
+from training.plan import Plan, plan_from_json
 from training.planning import Survey, choose, choose_network, fit_to_machine, survey
 
 PHOTOS = Survey(files=3000, typical_side=400)
@@ -131,6 +131,34 @@ def test_a_budget_buys_the_largest_size_that_leaves_enough_epochs(budget: float,
     assert plan.network.image_size == size
     assert any(f"{size} px" in reason for reason in plan.reasons)
     assert plan.seconds_per_step == pytest.approx(2.0 * (size / 96) ** 2)
+
+
+@pytest.mark.parametrize("budget", [None, 100_000.0])
+def test_an_automatic_batch_is_halved_until_it_fits_into_memory(budget: float | None) -> None:
+    def timed(plan: Plan) -> float:
+        if plan.batch_size > 40:
+            raise MemoryShortage("no memory")
+        return 1.0
+
+    config = TrainConfig(Path("p"), budget_seconds=budget)
+    before = planned(budget_seconds=budget)
+
+    plan = fit_to_machine(before, config, PHOTOS, timed)
+
+    assert (before.batch_size, plan.batch_size) == (128, 32)
+    assert plan.lr == pytest.approx(before.lr / 2)
+    assert any("batches of 32: 64 do not fit into memory" in reason for reason in plan.reasons)
+
+
+@pytest.mark.parametrize("options", [{"batch_size": 128}, {}])
+def test_a_batch_that_was_asked_for_or_is_the_smallest_is_not_halved(
+    options: dict[str, int],
+) -> None:
+    def timed(_plan: Plan) -> float:
+        raise MemoryShortage("no memory")
+
+    with pytest.raises(MemoryShortage):
+        fit_to_machine(planned(**options), TrainConfig(Path("p"), **options), PHOTOS, timed)
 
 
 def test_a_size_that_was_asked_for_stays_under_any_budget() -> None:

@@ -9,7 +9,8 @@ from training.batches import PhotoBatches
 from training.cache import PhotoSet
 from training.checkpoint import load_checkpoint, save_checkpoint
 from training.config import TrainConfig
-from training.errors import RunError
+from training.errors import MemoryShortage, RunError
+from training.memory import memory_watched
 from training.models import build_backbone
 from training.plan import Plan
 from training.planning import Survey, choose, choose_network
@@ -141,6 +142,21 @@ def test_a_loss_that_is_lost_stops_the_run_with_a_hint() -> None:
         check_finite(float("nan"), 3, 0.1)
 
     assert "--lr" in caught.value.hint
+
+
+def test_a_batch_that_no_memory_holds_is_told_with_the_option_that_helps() -> None:
+    plan = replace(make_plan(), batch_size=1 << 28)  # terabytes
+
+    with pytest.raises(MemoryShortage) as caught:
+        seconds_per_step(plan, build_backbone(plan.network.backbone, small_stem=True))
+
+    assert "not enough memory" in caught.value.message
+    assert f"--batch-size {1 << 27}" in caught.value.hint
+
+
+def test_other_errors_are_not_taken_for_a_lack_of_memory() -> None:
+    with pytest.raises(RuntimeError, match="something else"), memory_watched(make_plan()):
+        raise RuntimeError("something else")
 
 
 def test_a_step_can_be_timed() -> None:
