@@ -1,7 +1,9 @@
 """The vector index: exact search by FAISS. A cache of the catalogue that can always be rebuilt.
 
-`vectors.faiss` is written beside and renamed; `vectors.json` says which generation it holds and its
-SHA-256. The file is not parsed before that checksum matched.
+Each generation is a file of its own. It is written, flushed to disk, and then published by the one
+rename that puts `vectors.json` in place, which names it and holds its SHA-256. The file is not
+parsed before that checksum matched. The generation before stays for those who are about to read
+it; a reader that has the file open keeps it in any case.
 """
 
 import hashlib
@@ -9,8 +11,9 @@ import json
 import logging
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import faiss
@@ -20,7 +23,7 @@ from indexer import providers
 from indexer.records import Embeddings
 from training.files import atomic_write
 
-INDEX_FILE = "vectors.faiss"
+INDEX_FILES = "vectors*.faiss"
 MANIFEST_FILE = "vectors.json"
 
 # Exact, nothing to train or tune: 8 ms a query at 100,000 photos of 512 numbers.
@@ -48,7 +51,7 @@ class Neighbour:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What vectors.faiss holds."""
+    """What an index file holds."""
 
     generation: int
     sha256: str
@@ -56,6 +59,7 @@ class Manifest:
     dim: int
     encoder: str  # fingerprint
     index: str  # FAISS's name for its type
+    file: str = "vectors.faiss"  # as it was called before each generation had its own
 
 
 class VectorIndex:
@@ -204,25 +208,35 @@ def save(index: VectorIndex, folder: Path) -> None:
         OSError: the disk is full or the folder cannot be written; what was there stays valid.
     """
     data = index.to_bytes()
+    sha256 = hashlib.sha256(data).hexdigest()
     manifest = Manifest(
         generation=index.generation,
-        sha256=hashlib.sha256(data).hexdigest(),
+        sha256=sha256,
         count=len(index),
         dim=index.dim,
         encoder=index.encoder,
         index=INDEX_KEY,
+        file=f"vectors-{index.generation}-{sha256[:8]}.faiss",
     )
-    # A crash between the two leaves a manifest that does not fit, hence an index that is rebuilt.
-    atomic_write(folder / INDEX_FILE, data)
+    before = read_manifest(folder)
+    atomic_write(folder / manifest.file, data)
     atomic_write(folder / MANIFEST_FILE, json.dumps(asdict(manifest), indent=1).encode())
+    kept = {manifest.file, before.file if before else ""}
+    for file in folder.glob(INDEX_FILES):
+        if file.name not in kept:
+            with suppress(PermissionError):  # Windows keeps a file that somebody reads
+                file.unlink(missing_ok=True)
 
 
 def read_manifest(folder: Path) -> Manifest | None:
     """What the gallery's index file should hold; None when that cannot be told."""
     try:
-        return Manifest(**json.loads((folder / MANIFEST_FILE).read_bytes()))
+        manifest = Manifest(**json.loads((folder / MANIFEST_FILE).read_bytes()))
     except (OSError, ValueError, TypeError):
         return None
+    # It names a file of this folder, whoever wrote it.
+    name = str(manifest.file)
+    return manifest if fnmatchcase(name, INDEX_FILES) and Path(name).name == name else None
 
 
 def load(folder: Path, *, generation: int, encoder: str) -> VectorIndex | None:
@@ -231,11 +245,11 @@ def load(folder: Path, *, generation: int, encoder: str) -> VectorIndex | None:
     if manifest is None or (manifest.generation, manifest.encoder) != (generation, encoder):
         return None
     try:
-        data = (folder / INDEX_FILE).read_bytes()
+        data = (folder / manifest.file).read_bytes()
     except OSError:
         return None
     if hashlib.sha256(data).hexdigest() != manifest.sha256:
-        _log.info("%s is damaged and will be rebuilt", folder / INDEX_FILE)
+        _log.info("%s is damaged and will be rebuilt", folder / manifest.file)
         return None
     index = _parsed(data)
     if index is None or (index.ntotal, index.d) != (manifest.count, manifest.dim):
@@ -275,4 +289,8 @@ def _gpu_copy(index: faiss.Index) -> faiss.Index | None:
 
     Asked first because without a GPU FAISS's own copy is an empty index that finds nothing.
     """
-    return faiss.index_cpu_to_all_gpus(index) if faiss.get_num_gpus() > 0 else None
+    if faiss.get_num_gpus() == 0:
+        return None
+    copy = faiss.index_cpu_to_all_gpus(index)
+    assert copy.ntotal == index.ntotal, (copy.ntotal, index.ntotal)
+    return copy

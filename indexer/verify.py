@@ -176,7 +176,8 @@ def _encoder(place: GalleryFolder, state: State, published: Published) -> Check:
 
 
 def _index(place: GalleryFolder, state: State, published: Published) -> Check:
-    found, repair = vectors.INDEX_FILE, _update(place, state)
+    manifest = vectors.read_manifest(place.path)
+    found, repair = manifest.file if manifest else vectors.MANIFEST_FILE, _update(place, state)
     index = vectors.load(place.path, generation=state.generation, encoder=published.fingerprint)
     if index is None:
         return Check("index", _why_not_loaded(place, state), found, repair)
@@ -200,7 +201,7 @@ def _why_not_loaded(place: GalleryFolder, state: State) -> str:
         return f"{vectors.MANIFEST_FILE} is missing or damaged"
     if manifest.generation != state.generation:
         return f"of generation {manifest.generation}, the catalogue is at {state.generation}"
-    if file_hash(place.path / vectors.INDEX_FILE) != manifest.sha256:
+    if file_hash(place.path / manifest.file) != manifest.sha256:
         return "missing, or does not match its checksum"
     return "does not fit the catalogue"
 

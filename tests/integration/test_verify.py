@@ -21,7 +21,7 @@ from indexer.verify import verify, verify_photos
 from training.errors import GalleryError
 from training.progress import Silent
 
-FILES = ("catalogue.sqlite", "encoder.onnx", "vectors.faiss", "vectors.json", "map.npz")
+FILES = ("catalogue.sqlite", "encoder.onnx", "vectors-*.faiss", "vectors.json", "map.npz")
 
 
 @pytest.fixture
@@ -56,6 +56,11 @@ def logical(path: Path) -> list[tuple[Any, ...]] | None:
         connection.close()
 
 
+def the_file(folder: Path, name: str) -> Path:
+    (path,) = folder.glob(name)
+    return path
+
+
 def damage(folder: Path, *changes: str) -> None:
     """Change rows as damage does: no trigger takes their checksum away."""
     connection = sqlite3.connect(folder / "catalogue.sqlite")
@@ -80,7 +85,7 @@ def test_a_whole_gallery_has_no_problem(whole: Any) -> None:
 
 @pytest.mark.parametrize("name", FILES)
 def test_a_truncated_file_is_found(name: str, whole: Any) -> None:
-    path = whole.folder / name
+    path = the_file(whole.folder, name)
     data = path.read_bytes()
     for size in (0, 10, len(data) // 2, len(data) - 1):
         path.write_bytes(data[:size])
@@ -91,7 +96,7 @@ def test_a_truncated_file_is_found(name: str, whole: Any) -> None:
 
 @pytest.mark.parametrize("name", [name for name in FILES if name != "map.npz"])
 def test_a_missing_file_is_found(name: str, whole: Any) -> None:
-    (whole.folder / name).unlink()
+    the_file(whole.folder, name).unlink()
     assert problems(whole.folder)
 
 
@@ -103,13 +108,13 @@ def test_the_file_of_another_gallery_is_found(
     whole.paint("extra.png", "white")
     whole.build(gallery=other, encoder=make_encoder(3))
     drawn(other)
-    shutil.copyfile(other / name, whole.folder / name)
+    shutil.copyfile(the_file(other, name), the_file(whole.folder, name))
     assert problems(whole.folder) or name == "map.npz", "a map that does not fit is drawn again"
 
 
-@pytest.mark.parametrize("name", ["encoder.onnx", "vectors.faiss"])
+@pytest.mark.parametrize("name", ["encoder.onnx", "vectors-*.faiss"])
 def test_a_flipped_bit_anywhere_is_found(name: str, whole: Any, rng: np.random.Generator) -> None:
-    path = whole.folder / name
+    path = the_file(whole.folder, name)
     data = path.read_bytes()
     for place in rng.integers(0, len(data), 12).tolist():
         damaged = bytearray(data)
@@ -173,7 +178,7 @@ def test_a_damaged_gallery_is_repaired_by_the_command_that_is_named(whole: Any) 
 
 
 def test_a_damaged_index_is_repaired_by_a_build(whole: Any) -> None:
-    (whole.folder / "vectors.faiss").write_bytes(b"damaged")
+    the_file(whole.folder, "vectors-*.faiss").write_bytes(b"damaged")
     assert problems(whole.folder) == {"index"}
     whole.build()
     assert problems(whole.folder) == set()

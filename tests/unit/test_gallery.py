@@ -15,7 +15,7 @@ from filelock import FileLock
 
 from indexer.build import build
 from indexer.gallery import Gallery, describe
-from indexer.vectors import INDEX_FILE, MANIFEST_FILE, read_manifest
+from indexer.vectors import MANIFEST_FILE, read_manifest
 from training.errors import GalleryError, PhotoError
 from training.progress import Silent
 
@@ -231,40 +231,48 @@ def test_options_photos_that_is_no_folder_is_refused(built: Any) -> None:
 # The index is a cache
 
 
+def index_file(folder: Path) -> Path:
+    """The index that a gallery's manifest names."""
+    manifest = read_manifest(folder)
+    assert manifest is not None
+    return folder / manifest.file
+
+
 def test_a_lost_or_damaged_index_is_rebuilt_and_saved(built: Any) -> None:
     expected = built.gallery().search(built.gallery().embedding(1), k=12)
-    for name, data in ((INDEX_FILE, b"damaged"), (MANIFEST_FILE, b"{}"), (INDEX_FILE, None)):
+    index, manifest = index_file(built.folder), built.folder / MANIFEST_FILE
+    for path, data in ((index, b"damaged"), (manifest, b"{}"), (index, None)):
         if data is None:
-            (built.folder / name).unlink()
+            path.unlink()
         else:
-            (built.folder / name).write_bytes(data)
+            path.write_bytes(data)
 
         gallery = built.gallery()
 
         assert gallery.search(gallery.embedding(1), k=12) == expected
-        assert read_manifest(built.folder) is not None
-        assert (built.folder / INDEX_FILE).stat().st_size > 100
+        assert index_file(built.folder).stat().st_size > 100
 
 
 def test_an_index_of_an_older_generation_is_rebuilt(built: Any) -> None:
-    old = [(built.folder / name).read_bytes() for name in (INDEX_FILE, MANIFEST_FILE)]
+    old = {path: path.read_bytes() for path in built.folder.glob("vectors*")}
     built.paint("new.png", "pink")
     built.build()
-    for name, data in zip((INDEX_FILE, MANIFEST_FILE), old, strict=True):
-        (built.folder / name).write_bytes(data)
+    for path, data in old.items():
+        path.write_bytes(data)
     assert len(built.gallery()) == 13
 
 
 def test_while_a_build_writes_the_rebuilt_index_stays_in_memory(built: Any) -> None:
-    (built.folder / INDEX_FILE).unlink()
+    path = index_file(built.folder)
+    path.unlink()
     with FileLock(built.folder / ".lock"):
         assert len(built.gallery()) == 12
-    assert not (built.folder / INDEX_FILE).exists()
+    assert not path.exists()
 
 
 def test_a_forged_index_that_claims_to_be_of_this_generation_is_not_believed(built: Any) -> None:
     manifest = json.loads((built.folder / MANIFEST_FILE).read_text())
-    (built.folder / INDEX_FILE).write_bytes(b"\x00" * 4096)
+    index_file(built.folder).write_bytes(b"\x00" * 4096)
     (built.folder / MANIFEST_FILE).write_text(json.dumps({**manifest, "count": 10**9}))
     assert len(built.gallery()) == 12
 
@@ -283,12 +291,13 @@ def test_a_read_only_gallery_is_searched_from_memory(
     photos = studio.photos.rename(open_folder / "photos")
     request = replace(studio.request, photos=photos, gallery=open_folder / "gallery")
     build(request, progress=Silent())
-    (request.gallery / INDEX_FILE).unlink()
+    path = index_file(request.gallery)
+    path.unlink()
     with as_nobody:
         gallery = Gallery.open(request.gallery)
         assert gallery.search(gallery.embedding(2), k=1)[0].id == 2
         assert gallery.read(2).width == 40
-    assert not (request.gallery / INDEX_FILE).exists()
+    assert not path.exists()
 
 
 def test_a_gallery_being_rebuilt_answers_from_what_it_had(

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import faiss
@@ -10,7 +11,7 @@ import pytest
 
 from indexer import vectors
 from indexer.records import Embeddings
-from indexer.vectors import INDEX_FILE, MANIFEST_FILE, VectorIndex
+from indexer.vectors import MANIFEST_FILE, VectorIndex
 
 ENCODER = "e" * 64
 
@@ -34,6 +35,13 @@ def saved(stored: Embeddings, tmp_path: Path) -> Path:
 
 def load(folder: Path, **changes: object) -> VectorIndex | None:
     return vectors.load(folder, **{"generation": 3, "encoder": ENCODER, **changes})  # type: ignore[arg-type]
+
+
+def index_file(folder: Path) -> Path:
+    """The index that a gallery's manifest names."""
+    manifest = vectors.read_manifest(folder)
+    assert manifest is not None
+    return folder / manifest.file
 
 
 def test_the_nearest_come_first_under_their_own_ids(stored: Embeddings) -> None:
@@ -91,17 +99,67 @@ def test_a_stale_index_is_not_used(saved: Path, changes: dict[str, object]) -> N
     assert load(saved, **changes) is None
 
 
-@pytest.mark.parametrize("name", [INDEX_FILE, MANIFEST_FILE])
+@pytest.mark.parametrize("name", ["vectors-*.faiss", MANIFEST_FILE])
 def test_a_missing_file_is_no_error(saved: Path, name: str) -> None:
-    (saved / name).unlink()
+    for file in list(saved.glob(name)):
+        file.unlink()
     assert load(saved) is None
+
+
+def test_the_generation_before_stays_for_its_readers_and_older_ones_go(
+    stored: Embeddings, saved: Path
+) -> None:
+    names = [index_file(saved).name]
+    for generation in (4, 5):
+        newer = replace(stored, generation=generation)
+        vectors.save(VectorIndex.build(newer), saved)
+        names.append(index_file(saved).name)
+    assert {file.name for file in saved.glob("*.faiss")} == set(names[-2:])
+    assert load(saved, generation=5) is not None
+
+
+def test_until_the_manifest_is_in_place_the_generation_before_is_read(
+    stored: Embeddings, saved: Path
+) -> None:
+    manifest = (saved / MANIFEST_FILE).read_bytes()
+    vectors.save(VectorIndex.build(replace(stored, generation=4)), saved)
+    (saved / MANIFEST_FILE).write_bytes(manifest)  # as it is just before the rename
+    assert load(saved) is not None
+    assert load(saved, generation=4) is None
+
+
+@pytest.mark.parametrize("name", ["../vectors.faiss", "vectors/../../x.faiss", "/etc/passwd", 7])
+def test_a_manifest_that_names_a_file_elsewhere_is_not_followed(saved: Path, name: object) -> None:
+    manifest = json.loads((saved / MANIFEST_FILE).read_text())
+    (saved / MANIFEST_FILE).write_text(json.dumps({**manifest, "file": name}))
+    assert vectors.read_manifest(saved) is None
+
+
+def test_an_index_from_before_generations_had_their_own_file_is_read(saved: Path) -> None:
+    index_file(saved).rename(saved / "vectors.faiss")
+    manifest = json.loads((saved / MANIFEST_FILE).read_text())
+    del manifest["file"]
+    (saved / MANIFEST_FILE).write_text(json.dumps(manifest))
+    assert load(saved) is not None
+
+
+@pytest.mark.skipif(faiss.get_num_gpus() > 0, reason="there is a GPU here")
+def test_without_a_gpu_nothing_is_copied_to_an_index_that_would_be_empty(
+    stored: Embeddings,
+) -> None:
+    flat = faiss.IndexFlatIP(8)
+    flat.add(stored.rows)
+    assert faiss.index_cpu_to_all_gpus(flat).ntotal == 0, "the trap is still there"
+    index = VectorIndex.build(stored)
+    assert index.device == "CPU"
+    assert len(index.search(stored.rows[0], k=5)) == 5
 
 
 @pytest.mark.parametrize("position", [0, 4, 40, -1])
 def test_one_wrong_byte_is_found(saved: Path, position: int) -> None:
-    data = bytearray((saved / INDEX_FILE).read_bytes())
+    data = bytearray(index_file(saved).read_bytes())
     data[position] ^= 1
-    (saved / INDEX_FILE).write_bytes(data)
+    index_file(saved).write_bytes(data)
     assert load(saved) is None
 
 
@@ -126,7 +184,7 @@ def test_an_index_of_another_type_is_not_used(saved: Path) -> None:
 
 def forge(folder: Path, data: bytes) -> None:
     """Put other bytes in the index file, and their checksum in the manifest."""
-    (folder / INDEX_FILE).write_bytes(data)
+    index_file(folder).write_bytes(data)
     manifest = json.loads((folder / MANIFEST_FILE).read_text())
 
     manifest["sha256"] = hashlib.sha256(data).hexdigest()
