@@ -3,8 +3,12 @@
 import logging
 import threading
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
+
+from app.narrowing import Narrowing, folders_of, narrowed
 from app.query import sample
 from app.thumbnails import Thumbnails
 from app.updates import Updates
@@ -13,6 +17,7 @@ from indexer.build import BuildRequest
 from indexer.catalogue import Catalogue
 from indexer.folder import GalleryFolder
 from indexer.gallery import Gallery, Hit
+from indexer.labels import Labels
 from training.errors import LookalikeError
 
 # A build under way changes the catalogue every few seconds; opening takes up to one.
@@ -48,6 +53,7 @@ class Library:
         self.folder = folder
         self.thumbnails = Thumbnails()
         self.uploads = Uploads(folder / "uploads")
+        self.labels = Labels(GalleryFolder(folder).catalogue)
         self.updates = Updates(when_done=self._reopen_now)
         self._photos = photos
         self._seconds_between_openings = seconds_between_openings
@@ -55,6 +61,7 @@ class Library:
         self._gallery = Gallery.open(folder, photos=photos)
         self._tried = time.monotonic()
         self._samples: tuple[Hit, ...] = ()
+        self._folders: tuple[int, Mapping[str, bytes]] = (-1, {})  # with their generation
 
     def gallery(self) -> Gallery:
         """The gallery as it is now: opened again where a build has changed it since.
@@ -76,6 +83,25 @@ class Library:
         if not self._samples:
             self._samples = sample(gallery, SAMPLES)
         return self._samples
+
+    def folders(self, gallery: Gallery) -> Mapping[str, bytes]:
+        """The folders of the gallery's photos by how people read them, in their order."""
+        generation, found = self._folders
+        if generation != gallery.generation:
+            ids, _ = gallery.embeddings()
+            photos = gallery.photos(ids.tolist()).values()
+            found = folders_of(path for p in photos for path in (p.path, *p.other_paths))
+            self._folders = (gallery.generation, found)
+        return found
+
+    def narrowed(self, gallery: Gallery, narrowing: Narrowing) -> np.ndarray | None:
+        """The ids `(m,)` int64 of the photos that a search may find; None is all.
+
+        Raises:
+            ConfigError: it names a folder that holds no photo of the gallery.
+        """
+        folders = self.folders(gallery) if narrowing.folder else {}
+        return narrowed(gallery, self.labels, folders, narrowing)
 
     def update(self) -> bool:
         """Start to bring the gallery up to date with its photos; False where that goes on already.

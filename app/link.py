@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from math import isfinite
 
+from app.narrowing import ANY, Narrowing
+
 RESULT_CHOICES = (24, 60, 120)
 DEFAULT_RESULTS = 60
 MAX_RESULTS = 500
@@ -72,9 +74,9 @@ class Link:
     """A search as the address bar holds it.
 
     `?q=<id>` or `?u=<upload>`, `&crop=` thousandths, `&like=` and `&unlike=` ids with weights
-    (`7_9x2`), `&k=`, `&min=`, `&alike=one`. Without a photo, an upload and examples it is the
-    start page. `problems` tells, in words, what could not be understood; the rest of it counts
-    all the same.
+    (`7_9x2`), `&k=`, `&min=`, `&alike=one`, and `Narrowing`'s. Without a photo, an upload and
+    examples it is the start page. `problems` tells, in words, what could not be understood; the
+    rest of it counts all the same.
     """
 
     photo: int | None = None
@@ -85,6 +87,7 @@ class Link:
     results: int = DEFAULT_RESULTS
     min_score: float | None = None  # a cosine in (0, 1]; None: no minimum
     one_of_alike: bool = False  # near-duplicates are shown as one
+    narrowing: Narrowing = ANY
     problems: tuple[str, ...] = field(default=(), compare=False)
 
     @classmethod
@@ -105,6 +108,7 @@ class Link:
             results=_parsed_results(params.get("k", ""), problems),
             min_score=_parsed_min_score(params.get("min", ""), problems),
             one_of_alike=params.get("alike") == "one",
+            narrowing=Narrowing.parse(params, problems),
             problems=tuple(problems),
         )
 
@@ -119,6 +123,7 @@ class Link:
             "k": None if self.results == DEFAULT_RESULTS else str(self.results),
             "min": None if self.min_score is None else f"{self.min_score:g}",
             "alike": "one" if self.one_of_alike else None,
+            **self.narrowing.params(),
         }
         return {name: value for name, value in found.items() if value}
 
@@ -150,6 +155,10 @@ class Link:
             one_of_alike=self.one_of_alike if one_of_alike is None else one_of_alike,
             problems=(),
         )
+
+    def with_narrowing(self, narrowing: Narrowing) -> "Link":
+        """The same search among other photos."""
+        return replace(self, narrowing=narrowing, problems=())
 
     def with_crop(self, crop: Crop | None) -> "Link":
         """The same search for a part of the photo or upload, or for all of it."""

@@ -42,10 +42,18 @@ class Answer:
     alike: dict[int, int] = field(default_factory=dict)  # by hit: near-duplicates it stands for
 
 
-def answer(gallery: Gallery, uploads: Uploads, link: Link) -> Answer:
+def answer(
+    gallery: Gallery, uploads: Uploads, link: Link, *, among: np.ndarray | None = None
+) -> Answer:
     """Look up what a link names.
 
     The gallery's photos that make up the query are not among its hits; an upload's match is.
+
+    Args:
+        gallery: where to look.
+        uploads: where the link's upload is.
+        link: what to look up.
+        among: ids `(m,)` int64 of the photos that may be found; None is all.
 
     Raises:
         GalleryError: the gallery knows no such photo.
@@ -56,12 +64,12 @@ def answer(gallery: Gallery, uploads: Uploads, link: Link) -> Answer:
     query = direction(gallery, uploads, link)
     examples = frozenset(example.photo for example in (*link.likes, *link.unlikes))
     exclude = examples if link.photo is None else examples | {link.photo}
-    scores = _scores(gallery, query, exclude)
+    scores = _scores(gallery, query, among, exclude)
     low = -1.0 if link.min_score is None else link.min_score
-    hits, alike = _hits(gallery, query, link, exclude)
+    hits, alike = _hits(gallery, query, link, among, exclude)
     return Answer(
         hits=hits,
-        best_score=hits[0].score if hits else _best_score(gallery, query, exclude),
+        best_score=hits[0].score if hits else _best_score(gallery, query, among, exclude),
         candidates=len(scores),
         bars=tuple(np.histogram(scores.clip(max=1), BARS, (0, 1))[0].tolist()),
         reaching=int(np.count_nonzero(scores >= low)),
@@ -115,25 +123,37 @@ def _weighted_sum(examples: Sequence[tuple[np.ndarray, float]]) -> np.ndarray:
     return np.asarray([weight for _, weight in examples] @ rows)
 
 
-def _scores(gallery: Gallery, query: np.ndarray, exclude: frozenset[int]) -> np.ndarray:
+def _scores(
+    gallery: Gallery, query: np.ndarray, among: np.ndarray | None, exclude: frozenset[int]
+) -> np.ndarray:
     """The scores of all candidates, `(m,)` float32, in the order of their ids."""
     ids, rows = gallery.embeddings()
     candidates = ~np.isin(ids, list(exclude))
+    if among is not None:
+        candidates &= np.isin(ids, among)
     return np.asarray((rows @ query)[candidates])
 
 
-def _best_score(gallery: Gallery, query: np.ndarray, exclude: frozenset[int]) -> float | None:
-    found = gallery.search(query, k=1, exclude=exclude)
+def _best_score(
+    gallery: Gallery, query: np.ndarray, among: np.ndarray | None, exclude: frozenset[int]
+) -> float | None:
+    found = gallery.search(query, k=1, exclude=exclude, among=among)
     return found[0].score if found else None
 
 
 def _hits(
-    gallery: Gallery, query: np.ndarray, link: Link, exclude: frozenset[int]
+    gallery: Gallery,
+    query: np.ndarray,
+    link: Link,
+    among: np.ndarray | None,
+    exclude: frozenset[int],
 ) -> tuple[tuple[Hit, ...], dict[int, int]]:
     """The best hits, and by hit the number of near-duplicates it stands for."""
     wanted = link.results * (ALIKE_LOOK_AHEAD if link.one_of_alike else 1)
     while True:
-        found = gallery.search(query, k=wanted, min_score=link.min_score, exclude=exclude)
+        found = gallery.search(
+            query, k=wanted, min_score=link.min_score, exclude=exclude, among=among
+        )
         if not link.one_of_alike:
             return tuple(found), {}
         kept, alike = _one_of_alike(gallery, found)

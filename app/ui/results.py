@@ -1,17 +1,19 @@
 """What the Search page found: settings, the grid, and what can be done with a selection."""
 
-from collections.abc import Sequence
-
 import streamlit as st
 
 from app.link import RESULT_CHOICES, Link
+from app.narrowing import ANY
 from app.query import Answer
 from app.ui import look
 from app.ui.address import arrived, find_similar, go, here
 from app.ui.components.clipboard import copy_button
-from app.ui.components.grid import Wishes, clear_selection, photo_grid
+from app.ui.components.grid import Wishes, photo_grid
+from app.ui.filters import filters
 from app.ui.photo_dialog import show_photo
-from app.ui.tiles import paths_text, photo_tiles
+from app.ui.selection import selection_bar
+from app.ui.served import library
+from app.ui.tiles import photo_tiles
 from indexer.gallery import Gallery
 
 GRID = "hits"
@@ -23,36 +25,42 @@ def results(gallery: Gallery, link: Link, found: Answer) -> None:
         with st.container(width="stretch"):
             _heading(gallery, link, found)
         copy_button("Copy link", key="link", done="Link copied")
-    _settings(link, found)
+    _settings(gallery, link, found)
     if found.hits:
         _grid(gallery, found)
-    elif link.min_score is not None:
+    elif found.best_score is not None:
         everything = link.with_settings(results=link.results, min_score=None)
         st.button("Show it without a minimum", on_click=go, args=(everything,))
+    elif link.narrowing.count:
+        st.button("Search without filters", on_click=go, args=(link.with_narrowing(ANY),))
 
 
 def _heading(gallery: Gallery, link: Link, found: Answer) -> None:
     if found.hits:
         look.heading("Most similar photos", detail=_summary(gallery, link, found))
-    elif found.best_score is None:
-        look.heading("There is no other photo", detail="The gallery holds only this one.")
-    else:
+    elif found.best_score is not None:
         look.heading(
             f"No photo reaches a score of {link.min_score:.2f}",
             detail=f"The most similar one has {found.best_score:.2f}.",
         )
+    elif link.narrowing.count:
+        look.heading("No photo passes the filters", detail="Take one of them away.")
+    else:
+        look.heading("There is no other photo", detail="The gallery holds only this one.")
 
 
 def _summary(gallery: Gallery, link: Link, found: Answer) -> str:
     alike = sum(found.alike.values())
     folded = f" and {alike:,} near-duplicates of them" if alike else ""
     of = f"{len(gallery):,} photos"
+    if link.narrowing.count:
+        of = f"{found.candidates:,} photos that pass the filters"
     if link.min_score is not None:
         of = f"{found.reaching:,} that reach {link.min_score:.2f}"
     return f"{len(found.hits):,}{folded} of {of}, in {1000 * found.seconds:.0f} ms"
 
 
-def _settings(link: Link, found: Answer) -> None:
+def _settings(gallery: Gallery, link: Link, found: Answer) -> None:
     # The link decides what the controls show, and the controls write the link.
     st.session_state["results"] = link.results
     st.session_state["min_score"] = link.min_score or 0.0
@@ -83,6 +91,7 @@ def _settings(link: Link, found: Answer) -> None:
             on_change=_settings_changed,
             help="Photos that are nearly the same are shown once, the most similar one of them.",
         )
+        filters(gallery, link.narrowing)
 
 
 def _scores_said(found: Answer) -> str:
@@ -109,47 +118,32 @@ def _grid(gallery: Gallery, found: Answer) -> None:
     """The hits. A selection draws this part anew, and searches nothing."""
     if arrived():
         st.rerun()
-    notes = {photo_id: (f"+{count} alike",) for photo_id, count in found.alike.items()}
     chosen = photo_grid(
         photo_tiles(
             gallery,
             [hit.id for hit in found.hits],
             scores={hit.id: hit.score for hit in found.hits},
-            notes=notes,
+            notes=_notes(found),
         ),
         key=GRID,
         label="Most similar photos",
         wishes=Wishes(similar=find_similar, like=_like, unlike=_unlike),
         selectable=True,
     )
-    if chosen.selection:
-        _selection_bar(gallery, chosen.selection)
+    selection_bar(gallery, chosen.selection, grid=GRID)
     if chosen.opened is not None:
         show_photo(chosen.opened, find_similar=find_similar)
 
 
-def _selection_bar(gallery: Gallery, selection: Sequence[int]) -> None:
-    """What can be done with the photos that are selected."""
-    count = len(selection)
-    with st.container(horizontal=True, key="selection", vertical_alignment="center"):
-        look.strong(f"{count:,} selected")
-        copy_button(
-            "Copy paths",
-            key="copy-paths",
-            done=f"{count:,} {'path' if count == 1 else 'paths'} copied",
-            text=paths_text(gallery, selection),
-        )
-        st.button("More like these", on_click=_examples, args=(selection,), kwargs={"liked": True})
-        st.button("Less like these", on_click=_examples, args=(selection,), kwargs={"liked": False})
-        st.button("Clear", on_click=clear_selection, args=(GRID,), key="clear-selection")
-
-
-def _examples(selection: Sequence[int], *, liked: bool) -> None:
-    link = here()
-    for photo_id in selection:
-        link = link.with_example(photo_id, liked=liked)
-    clear_selection(GRID)
-    go(link)
+def _notes(found: Answer) -> dict[int, tuple[str, ...]]:
+    """What stands on the photos beside the score: the label, and how many are alike."""
+    labels = library().labels.of(hit.id for hit in found.hits)
+    notes: dict[int, tuple[str, ...]] = {
+        photo_id: (label.name,) for photo_id, label in labels.items()
+    }
+    for photo_id, count in found.alike.items():
+        notes[photo_id] = (*notes.get(photo_id, ()), f"+{count} alike")
+    return notes
 
 
 def _like(photo_id: int) -> None:

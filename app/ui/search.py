@@ -38,11 +38,10 @@ def _draw(gallery: Gallery, link: Link) -> None:
         _start(gallery)
         return
     try:
-        found = answer(gallery, library().uploads, link)
+        among = library().narrowed(gallery, link.narrowing)
+        found = answer(gallery, library().uploads, link, among=among)
     except LookalikeError as error:
         look.notice(error.message, detail=error.hint)
-        if link.likes or link.unlikes or link.crop:
-            _query_column(gallery, link)
         _start(gallery)
         return
     row = st.container(horizontal=True, gap="medium")

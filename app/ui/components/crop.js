@@ -26,13 +26,16 @@ export default function ({ data, parentElement: root, setTriggerValue }) {
       "resize it with Shift and the arrow keys; Escape takes the whole photo.",
   );
   if (!state.drag && !state.waiting) state.box = data.box;
+  // What the page knows: a change may be on its way to it while the next one is made.
+  state.known = JSON.stringify(data.box);
   paint(root, state);
 
   const commit = () => {
     clearTimeout(state.waiting);
     state.waiting = null;
     const { box } = state;
-    if (JSON.stringify(box) === JSON.stringify(data.box)) return;
+    if (JSON.stringify(box) === state.known) return;
+    state.known = JSON.stringify(box);
     root.querySelector(".announcer").textContent = box ? described(box) : "The whole photo";
     setTriggerValue("region", { box });
   };
