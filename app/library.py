@@ -8,6 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
+from app.labelling import Labelling
+from app.maps import Maps
 from app.narrowing import Narrowing, folders_of, narrowed
 from app.query import sample
 from app.thumbnails import Thumbnails
@@ -55,6 +57,8 @@ class Library:
         self.uploads = Uploads(folder / "uploads")
         self.labels = Labels(GalleryFolder(folder).catalogue)
         self.updates = Updates(when_done=self._reopen_now)
+        self.maps = Maps(folder)
+        self.labelling = Labelling(self.gallery, self.labels)
         self._photos = photos
         self._seconds_between_openings = seconds_between_openings
         self._lock = threading.Lock()

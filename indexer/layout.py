@@ -55,7 +55,7 @@ class Layout:
     encoder: str  # fingerprint
     method: Method
     ids: np.ndarray  # (n,) int64, ascending
-    places: np.ndarray  # (n, 2) float32 in [-1, 1], the widest side filled
+    places: np.ndarray  # (n, 2) float32 in [-1, 1], wider than high
 
 
 def by_components(embeddings: Embeddings) -> Layout:
@@ -204,9 +204,10 @@ def _joined(rows: np.ndarray, known: np.ndarray, places: np.ndarray) -> np.ndarr
 
 
 def _fitted(places: np.ndarray) -> np.ndarray:
-    """Places moved and scaled, alike in both directions, to fill [-1, 1] on the wider side."""
+    """Places turned to lie wide, and scaled alike in both directions to fill [-1, 1] in width."""
     if not len(places):
         return places
+    places = _components(places)  # of a plane: a rotation, perhaps a reflection
     low, high = places.min(axis=0), places.max(axis=0)
     half = max(float((high - low).max()) / 2, 1e-12)
     return np.asarray((places - (low + high) / 2) / half, np.float32)

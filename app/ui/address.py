@@ -5,6 +5,7 @@ import streamlit as st
 from app.link import Link
 
 _MOVED = "moved"
+_ELSEWHERE = "search-wanted"
 
 
 def here() -> Link:
@@ -21,6 +22,18 @@ def go(link: Link) -> None:
 def find_similar(photo_id: int) -> None:
     """Go to the search for a photo's likes. For callbacks."""
     go(here().for_photo(photo_id))
+
+
+def find_similar_on_search(photo_id: int) -> None:
+    """Leave this page for the search for a photo's likes. For callbacks of other pages."""
+    st.session_state[_ELSEWHERE] = Link().for_photo(photo_id)
+    st.session_state[_MOVED] = True
+
+
+def wanted_search() -> Link | None:
+    """The search that another page's callback asked for; asking forgets it."""
+    wanted = st.session_state.pop(_ELSEWHERE, None)
+    return wanted if isinstance(wanted, Link) else None
 
 
 def arrived() -> bool:

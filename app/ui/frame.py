@@ -6,6 +6,7 @@ import streamlit as st
 from streamlit.navigation.page import Page
 
 from app.ui import look
+from app.ui.address import wanted_search
 from app.ui.served import library
 from indexer.gallery import Gallery
 from training.errors import LookalikeError
@@ -17,6 +18,8 @@ def run(pages: Sequence[Page]) -> None:
     A page may raise a LookalikeError: it is then said in words, in the page's place.
     """
     current = st.navigation(list(pages), position="hidden")
+    if (wanted := wanted_search()) is not None:
+        st.switch_page(pages[0], query_params=wanted.params())
     look.dress(current.title)
     try:
         gallery = library().gallery()

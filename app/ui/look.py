@@ -67,6 +67,30 @@ def counts(numbers: Mapping[str, int]) -> None:
     st.html(f'<dl class="ll-counts">{drawn}</dl>')
 
 
+def scores(rows: Sequence[tuple[str, str, str]]) -> None:
+    """Figures side by side: each a name, the figure, and what it means."""
+    drawn = "".join(
+        f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd><p>{escape(means)}</p></div>"
+        for name, value, means in rows
+    )
+    st.html(f'<dl class="ll-scores">{drawn}</dl>')
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """A table: the first column names its row."""
+    heads = "".join(f'<th scope="col">{escape(name)}</th>' for name in head)
+    lines = "".join(
+        f'<tr><th scope="row">{escape(first)}</th>'
+        + "".join(f"<td>{escape(cell)}</td>" for cell in cells)
+        + "</tr>"
+        for first, *cells in rows
+    )
+    st.html(
+        f'<div class="ll-table"><table><thead><tr>{heads}</tr></thead>'
+        f"<tbody>{lines}</tbody></table></div>"
+    )
+
+
 def size(size_bytes: int) -> str:
     """Bytes as people say them: `640 bytes`, `36 KB`, `4.2 MB`."""
     if size_bytes < 1000:

@@ -5,12 +5,14 @@ Its name must collide with no module: Streamlit puts this folder first on the im
 
 import streamlit as st
 
-from app.ui import frame, library_page, search
+from app.ui import frame, label_page, library_page, map_page, search
 
 # In the order of the header. The first answers to the bare address; links to it stay good.
 frame.run(
     [
         st.Page(search.page, title="Search", default=True),
+        st.Page(label_page.page, title="Label", url_path="label"),
+        st.Page(map_page.page, title="Map", url_path="map"),
         st.Page(library_page.page, title="Library", url_path="library"),
     ]
 )

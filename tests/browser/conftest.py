@@ -14,10 +14,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, Playwright, expect, sync_playwright
 
+from indexer import layout
 from indexer.build import BuildRequest, build
 from indexer.gallery import Gallery
 from training.progress import Silent
@@ -134,6 +136,33 @@ def shelf(
     build(BuildRequest(photos, root / "gallery", encoder=encoder), progress=Silent())
     (photos / GONE).unlink()
     return Shelf(photos, root / "gallery")
+
+
+@pytest.fixture(scope="session")
+def crowd(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Shelf:
+    """Two hundred and forty small photos, half of them in warm colours and half in cold ones."""
+    root = tmp_path_factory.mktemp("crowd")
+    draw = np.random.default_rng(5)
+    for number in range(240):
+        kind = ("warm", "cold")[number % 2]
+        strong, weak = draw.integers(150, 255), draw.integers(0, 110, 2)
+        colour = (strong, *weak) if kind == "warm" else (*weak, strong)
+        cells = draw.integers(-25, 25, (6, 6, 3)) + np.array(colour)
+        image = Image.fromarray(cells.clip(0, 255).astype(np.uint8)).resize((48, 40), 0)
+        (root / "photos" / kind).mkdir(parents=True, exist_ok=True)
+        image.save(root / "photos" / kind / f"{kind}-{number:03d}.png")
+    fixtures = pytestconfig.pluginmanager.get_plugin("fixtures_encoder")
+    encoder = fixtures.write_toy_encoder(root / "toy.onnx")
+    build(BuildRequest(root / "photos", root / "gallery", encoder=encoder), progress=Silent())
+    layout.drawn(root / "gallery")
+    return Shelf(root / "photos", root / "gallery")
+
+
+@pytest.fixture(scope="session")
+def crowded(crowd: Shelf, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """The app on that gallery; tests take back the labels they give."""
+    with _started(crowd.folder, tmp_path_factory.mktemp("crowded") / "log") as running:
+        yield running
 
 
 @pytest.fixture(scope="session")

@@ -1,65 +1,40 @@
-"""Colour profiles: what a wide-gamut camera wrote looks the same in sRGB."""
+"""The colours of classes can be seen on both backgrounds, and told apart."""
 
-import io
-import struct
+import itertools
 
-import numpy as np
 import pytest
-from PIL import Image, ImageCms
 
-from training.photos import decode
+from app.colours import GREY, PALETTE, colour_of
 
-SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-
-
-def swapped_profile() -> bytes:
-    """sRGB with the colourants of red and blue exchanged: its red is sRGB's blue."""
-    data = bytearray(SRGB)
-    (count,) = struct.unpack(">I", data[128:132])
-    entries = range(132, 132 + 12 * count, 12)
-    at = {bytes(data[place : place + 4]): place for place in entries}
-    red, blue = at[b"rXYZ"], at[b"bXYZ"]
-    data[red : red + 4], data[blue : blue + 4] = b"bXYZ", b"rXYZ"
-    # The description would say sRGB, and be believed.
-    place = data.find("sRGB".encode("utf-16-be"))
-    if place >= 0:
-        data[place : place + 8] = "Swap".encode("utf-16-be")
-    return bytes(data)
+BACKGROUNDS = ("#ffffff", "#f2f5f9", "#10151d", "#1b232f")
 
 
-def pixel(image: Image.Image, form: str = "PNG", **options: object) -> tuple[int, ...]:
-    """The first pixel after a round trip through a file."""
-    data = io.BytesIO()
-    image.save(data, form, **options)  # type: ignore[arg-type]
-    return tuple(np.asarray(decode(data.getvalue()).image)[0, 0].tolist())
+def channels(colour: str) -> list[float]:
+    return [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
 
 
-@pytest.mark.parametrize("form", ["PNG", "WEBP", "TIFF"])
-def test_an_embedded_profile_is_followed(form: str) -> None:
-    options = {"lossless": True} if form == "WEBP" else {}
-    red = Image.new("RGB", (4, 4), (255, 0, 0))
-    found = pixel(red, form, icc_profile=swapped_profile(), **options)
-    assert np.abs(np.subtract(found, (0, 0, 255))).max() <= 3
+def luminance(colour: str) -> float:
+    """Relative luminance, WCAG 2.2."""
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels(colour)]
+    return sum(w * c for w, c in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
 
 
-def test_transparency_is_laid_on_white_and_the_profile_followed() -> None:
-    found = pixel(Image.new("RGBA", (4, 4), (255, 0, 0, 255)), icc_profile=swapped_profile())
-    assert np.abs(np.subtract(found, (0, 0, 255))).max() <= 3
-    clear = pixel(Image.new("RGBA", (4, 4), (255, 0, 0, 0)), icc_profile=swapped_profile())
-    assert min(clear) >= 252
+def contrast(one: str, other: str) -> float:
+    dark, light = sorted((luminance(one), luminance(other)))
+    return (light + 0.05) / (dark + 0.05)
 
 
-def test_a_profile_of_srgb_changes_no_pixel() -> None:
-    image = Image.fromarray(np.arange(48, dtype=np.uint8).reshape(4, 4, 3))
-    data = io.BytesIO()
-    image.save(data, "PNG", icc_profile=SRGB)
-    assert (np.asarray(decode(data.getvalue()).image) == np.asarray(image)).all()
+@pytest.mark.parametrize("colour", [*PALETTE, GREY])
+@pytest.mark.parametrize("background", BACKGROUNDS)
+def test_a_swatch_has_the_contrast_that_graphics_need(colour: str, background: str) -> None:
+    assert contrast(colour, background) >= 3
 
 
-@pytest.mark.parametrize("profile", [b"no profile at all", SRGB[:200], b"\x00" * 400])
-def test_a_damaged_profile_leaves_the_pixels_as_they_are(profile: bytes) -> None:
-    assert pixel(Image.new("RGB", (4, 4), (9, 80, 200)), icc_profile=profile) == (9, 80, 200)
+def test_no_two_colours_are_nearly_the_same() -> None:
+    for one, other in itertools.combinations((*PALETTE, GREY), 2):
+        far = sum((a - b) ** 2 for a, b in zip(channels(one), channels(other), strict=True)) ** 0.5
+        assert far > 0.12, (one, other)
 
 
-def test_a_profile_of_another_colour_space_is_not_followed() -> None:
-    assert pixel(Image.new("L", (4, 4), 77), icc_profile=swapped_profile()) == (77, 77, 77)
+def test_colours_repeat_after_the_last() -> None:
+    assert colour_of(len(PALETTE) + 1) == colour_of(1)
