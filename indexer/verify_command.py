@@ -49,8 +49,11 @@ def verify_command(
         click.echo("\n".join(_line(check) for check in checks))
     failed = [check for check in checks if check.problem]
     if failed:
+        repair = failed[0].repair
         raise GalleryError(
-            f"{len(failed)} of {len(checks)} checks failed", hint=f"{failed[0].repair} repairs it"
+            f"{len(failed)} of {len(checks)} checks failed",
+            # What other errors advise is a sentence already.
+            hint=f"{repair} repairs it" if repair.endswith("`") else repair,
         )
 
 
