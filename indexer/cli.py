@@ -5,7 +5,9 @@ from typing import NoReturn
 import click
 
 from indexer.commands.building import build_command, update_command
+from indexer.commands.giving import doctor_command, export_command
 from indexer.commands.looking import info_command
+from indexer.commands.reviewing import duplicates_command, outliers_command
 from indexer.commands.searching import search_command
 from indexer.map_command import map_command
 from indexer.verify_command import verify_command
@@ -15,8 +17,12 @@ COMMANDS = (
     build_command,
     update_command,
     search_command,
+    duplicates_command,
+    outliers_command,
     info_command,
     verify_command,
+    export_command,
+    doctor_command,
     map_command,
 )
 

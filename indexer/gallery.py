@@ -102,6 +102,11 @@ class Gallery:
                 if catalogue.state() == state:
                     raise
 
+    @property
+    def catalogue_path(self) -> Path:
+        """The catalogue's file, which `indexer.labels` reads and writes too."""
+        return self._folder.catalogue
+
     def __len__(self) -> int:
         """How many distinct photos can be found."""
         return len(self._index)
@@ -123,10 +128,8 @@ class Gallery:
             k: how many at most.
             min_score: leave out photos below this cosine; None leaves out none.
             exclude: ids to leave out.
-            among: ids `(m,)` int64 to choose from; None is all. It narrows the search itself:
-                `k` photos are found wherever there are `k`.
-            expand: rank by neighbourhoods (indexer/expansion.py); scores are then cosines of
-                these.
+            among: ids `(m,)` int64 to choose from, before the best `k` are taken; None is all.
+            expand: rank by neighbourhoods, as indexer/expansion.py does; scores are theirs.
         """
         assert query.shape == (self._index.dim,), (query.shape, self._index.dim)
         find = partial(expanded_search, exclude=exclude) if expand else VectorIndex.search

@@ -120,7 +120,7 @@ def verify_photos(
                     apart.append(root / fsdecode(path))
         progress.advance(1)
     progress.finish()
-    update = f"`ssl-index build {quoted(root)} -o {quoted(folder)}`"
+    update = f"`ssl-index build {quoted(root)} -o {quoted(folder)} --prune`"
     return [
         Check(
             "photos", _named(wrong, "are gone or were changed"), f"{len(facts):,} photos", update

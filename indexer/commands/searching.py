@@ -141,7 +141,7 @@ def search_command(
         likes=tuple(map(parse_example, likes)),
         unlikes=tuple(map(parse_example, unlikes)),
         crop=parse_crop(crop) if crop else None,
-        wanted=_filter(folder, conditions),
+        wanted=chosen_filter(folder, conditions),
         min_score=min_score,
         dedup=dedup,
         expand=expand,
@@ -167,7 +167,12 @@ def search_command(
         _show(results, opened, among)
 
 
-def _filter(folder: str | None, conditions: Sequence[str]) -> Filter:
+def chosen_filter(folder: str | None, conditions: Sequence[str]) -> Filter:
+    """What --in and --where ask for together.
+
+    Raises:
+        ConfigError: they are no folder or no conditions.
+    """
     wanted = Filter()
     for text in conditions:
         wanted = parse_where(text, wanted)

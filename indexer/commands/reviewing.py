@@ -1,0 +1,152 @@
+"""`ssl-index duplicates` and `ssl-index outliers`: photos to look at again. Nothing is changed."""
+
+from pathlib import Path
+
+import click
+
+from indexer.commands.shared import (
+    check_one_format,
+    gallery_argument,
+    json_option,
+    jsonl_option,
+    null_option,
+    path_text,
+    photos_option,
+    print_json,
+    print_json_lines,
+    print_paths,
+    print_table,
+)
+from indexer.duplicates import NEAR, Copy, DuplicateGroup, find_duplicates, wasted_bytes
+from indexer.gallery import Gallery
+from indexer.outliers import NEIGHBOURS, Outlier, find_outliers
+
+
+@click.command("duplicates")
+@gallery_argument
+@click.option(
+    "--threshold",
+    type=click.FloatRange(0.5, 1.0),
+    default=NEAR,
+    show_default=True,
+    help="The least score of a near-duplicate with the photo to keep.",
+)
+@click.option("--exact", is_flag=True, help="Only files that are byte for byte the same.")
+@photos_option
+@json_option
+@jsonl_option
+@null_option
+def duplicates_command(
+    *,
+    gallery: Path,
+    threshold: float,
+    exact: bool,
+    photos: Path | None,
+    as_json: bool,
+    as_jsonl: bool,
+    as_paths: bool,
+) -> None:
+    """List photos of GALLERY that are there more than once, and which to keep.
+
+    Nothing is ever deleted. -0 prints the files beside the one to keep.
+    """
+    check_one_format(**{"--json": as_json, "--jsonl": as_jsonl, "-0": as_paths})
+    opened = Gallery.open(gallery, photos=photos, device="cpu")
+    groups = find_duplicates(opened, threshold=threshold, exact_only=exact)
+    if as_json:
+        print_json([_group(group) for group in groups])
+    elif as_jsonl:
+        print_json_lines(_group(group) for group in groups)
+    elif as_paths:
+        print_paths(copy.path for group in groups for copy in group.others)
+    else:
+        _show(groups)
+
+
+@click.command("outliers")
+@gallery_argument
+@click.option(
+    "-n",
+    "--count",
+    default=20,
+    show_default=True,
+    type=click.IntRange(min=1),
+    help="How many photos to list.",
+)
+@click.option(
+    "--neighbours",
+    default=NEIGHBOURS,
+    show_default=True,
+    type=click.IntRange(min=1),
+    help="How many of a photo's nearest count.",
+)
+@photos_option
+@json_option
+@jsonl_option
+@null_option
+def outliers_command(
+    *,
+    gallery: Path,
+    count: int,
+    neighbours: int,
+    photos: Path | None,
+    as_json: bool,
+    as_jsonl: bool,
+    as_paths: bool,
+) -> None:
+    """List the photos of GALLERY that look like no other, the most alone first."""
+    check_one_format(**{"--json": as_json, "--jsonl": as_jsonl, "-0": as_paths})
+    opened = Gallery.open(gallery, photos=photos, device="cpu")
+    found = find_outliers(opened, count=count, neighbours=neighbours)
+    if as_json:
+        print_json([_outlier(one) for one in found])
+    elif as_jsonl:
+        print_json_lines(_outlier(one) for one in found)
+    elif as_paths:
+        print_paths(one.path for one in found)
+    else:
+        print_table(("score", "id", "path"), [(o.score, o.id, o.path) for o in found])
+
+
+def _show(groups: list[DuplicateGroup]) -> None:
+    rows: list[tuple[object, ...]] = []
+    for number, group in enumerate(groups, start=1):
+        rows.append((number, f"keep: {group.reason}", *_cells(group.keeper)))
+        rows += [
+            (number, "exact copy" if copy.exact else f"near, {copy.score:.3f}", *_cells(copy))
+            for copy in group.others
+        ]
+    print_table(("group", "what", "pixels", "bytes", "path"), rows)
+    files = sum(len(group.others) for group in groups)
+    wasted = sum(map(wasted_bytes, groups))
+    click.echo(
+        f"{len(groups):,} groups; {files:,} files beside those to keep, {wasted:,} bytes", err=True
+    )
+
+
+def _cells(copy: Copy) -> tuple[object, ...]:
+    return f"{copy.width} x {copy.height}", copy.size_bytes, copy.path
+
+
+def _group(group: DuplicateGroup) -> dict[str, object]:
+    return {
+        "keep": _copy(group.keeper),
+        "reason": group.reason,
+        "others": [_copy(copy) for copy in group.others],
+    }
+
+
+def _copy(copy: Copy) -> dict[str, object]:
+    return {
+        "id": copy.id,
+        "path": path_text(copy.path),
+        "score": copy.score,
+        "exact": copy.exact,
+        "width": copy.width,
+        "height": copy.height,
+        "size_bytes": copy.size_bytes,
+    }
+
+
+def _outlier(outlier: Outlier) -> dict[str, object]:
+    return {"id": outlier.id, "path": path_text(outlier.path), "score": outlier.score}
