@@ -44,7 +44,7 @@ def check_version(path: Path) -> None:
         if _version(connection, path) < len(MIGRATIONS):
             raise GalleryError(
                 f"{shown(path)} was made by an older version of Lookalike, or is not complete",
-                hint=f"`ssl-index build PHOTOS -o {quoted(path.parent)}` brings it up to date",
+                hint=f"`ssl-index update {quoted(path.parent)}` brings it up to date",
             )
 
 
