@@ -152,9 +152,9 @@ def _tell(report: IndexReport, gallery: Path, *, dry_run: bool) -> None:
         click.echo(f"skipped {skip.files:,}: {readable(skip.reason)}", err=True)
     if len(report.reasons) > REASONS_TOLD:
         click.echo(f"and {len(report.reasons) - REASONS_TOLD:,} more reasons", err=True)
-    if dry_run:
+    if dry_run and report.embedded:
         click.echo("new files were not decoded: some may turn out to be no photos", err=True)
-    elif report.reasons:
+    if report.reasons and not dry_run:
         click.echo(f"`ssl-index info {quoted(gallery)} --skipped` lists each file", err=True)
 
 

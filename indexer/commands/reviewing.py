@@ -105,7 +105,7 @@ def outliers_command(
     elif as_paths:
         print_paths(one.path for one in found)
     else:
-        print_table(("score", "id", "path"), [(o.score, o.id, o.path) for o in found])
+        print_table(("score", "id", "path"), [(o.score, str(o.id), o.path) for o in found])
 
 
 def _show(groups: list[DuplicateGroup]) -> None:

@@ -264,7 +264,7 @@ def _show(results: list[tuple[str, list[Hit]]], gallery: Gallery, among: np.ndar
     for title, hits in results:
         click.echo(f"like {shown(title)}")
         print_table(
-            ("rank", "score", "id", "path"), [(h.rank, h.score, h.id, h.path) for h in hits]
+            ("rank", "score", "id", "path"), [(h.rank, h.score, str(h.id), h.path) for h in hits]
         )
     if among is not None:
         click.echo(f"searched among {len(among):,} of {len(gallery):,} photos", err=True)
