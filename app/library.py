@@ -3,7 +3,8 @@
 import logging
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,11 +16,12 @@ from app.query import sample
 from app.thumbnails import Thumbnails
 from app.updates import Updates
 from app.uploads import Uploads
-from indexer.build import BuildRequest
 from indexer.catalogue import Catalogue
+from indexer.duplicates import DuplicateGroup, find_duplicates
 from indexer.folder import GalleryFolder
 from indexer.gallery import Gallery, Hit
 from indexer.labels import Labels
+from indexer.update import remembered
 from training.errors import LookalikeError
 
 # A build under way changes the catalogue every few seconds; opening takes up to one.
@@ -27,6 +29,9 @@ SECONDS_BETWEEN_OPENINGS = 10.0
 
 # On the start page: about three rows.
 SAMPLES = 24
+
+# Lists of duplicates: as many as there are settings to go to and fro between.
+LISTS_KEPT = 4
 
 _log = logging.getLogger(__name__)
 
@@ -65,6 +70,8 @@ class Library:
         self._gallery = Gallery.open(folder, photos=photos)
         self._tried = time.monotonic()
         self._samples: tuple[Hit, ...] = ()
+        self._comparing = threading.Lock()
+        self._duplicates: dict[tuple[int, float, bool], Sequence[DuplicateGroup]] = {}
         self._folders: tuple[int, Mapping[str, bytes]] = (-1, {})  # with their generation
 
     def gallery(self) -> Gallery:
@@ -98,6 +105,21 @@ class Library:
             self._folders = (gallery.generation, found)
         return found
 
+    def duplicates(
+        self, gallery: Gallery, *, threshold: float, exact_only: bool
+    ) -> Sequence[DuplicateGroup]:
+        """The gallery's duplicates; the last few lists are kept until the gallery changes."""
+        key = (gallery.generation, threshold, exact_only)
+        # Whoever comes second waits for the first one's list instead of making it again.
+        with self._comparing:
+            if key not in self._duplicates:
+                kept = [k for k in self._duplicates if k[0] == gallery.generation]
+                self._duplicates = {k: self._duplicates[k] for k in kept[-LISTS_KEPT + 1 :]}
+                self._duplicates[key] = find_duplicates(
+                    gallery, threshold=threshold, exact_only=exact_only
+                )
+            return self._duplicates[key]
+
     def narrowed(self, gallery: Gallery, narrowing: Narrowing) -> np.ndarray | None:
         """The ids `(m,)` int64 of the photos that a search may find; None is all.
 
@@ -107,13 +129,19 @@ class Library:
         folders = self.folders(gallery) if narrowing.folder else {}
         return narrowed(gallery, self.labels, folders, narrowing)
 
-    def update(self) -> bool:
+    def update(self, *, prune: bool = False) -> bool:
         """Start to bring the gallery up to date with its photos; False where that goes on already.
 
         The gallery as it was is searched meanwhile, and the new one opened at the end.
+
+        Args:
+            prune: whether photos that are gone from the folder leave the gallery.
+
+        Raises:
+            CollectionError: the photo folder is not there.
         """
-        root = self.gallery().photo_root
-        return self.updates.start(BuildRequest(root, self.folder, command="ssl-app"))
+        request = remembered(self.folder, photos=self.gallery().photo_root)
+        return self.updates.start(replace(request, prune=prune, command="ssl-app"))
 
     def _reopen_now(self) -> None:
         with self._lock:

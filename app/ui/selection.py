@@ -1,6 +1,7 @@
 """What can be done with photos that are selected in a grid: label, copy paths, search on."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import streamlit as st
 
@@ -15,6 +16,15 @@ from indexer.gallery import Gallery
 from training.errors import LookalikeError
 
 _TOLD = "selection-told"
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What became of the last action, for the next run to say."""
+
+    message: str
+    hint: str = ""
+    undoable: bool = False
 
 
 def selection_bar(gallery: Gallery, selection: Sequence[int], *, grid: str) -> None:
@@ -32,7 +42,7 @@ def selection_bar(gallery: Gallery, selection: Sequence[int], *, grid: str) -> N
             _others(gallery, selection, grid)
     elif _TOLD in st.session_state:
         with st.container(horizontal=True, key="selection", vertical_alignment="center"):
-            _told(st.session_state.pop(_TOLD))
+            _tell(st.session_state.pop(_TOLD))
 
 
 def _label_choice(selection: Sequence[int], grid: str) -> None:
@@ -70,28 +80,28 @@ def _label(selection: Sequence[int], grid: str) -> None:
     try:
         library().labels.put(selection, name, source="search", who=who())
     except LookalikeError as error:
-        st.session_state[_TOLD] = (error.message, error.hint)
+        st.session_state[_TOLD] = _Told(error.message, error.hint)
     else:
         photos = "1 photo" if len(selection) == 1 else f"{len(selection):,} photos"
-        st.session_state[_TOLD] = (f"{photos} labelled “{name.strip()}”", "")
+        st.session_state[_TOLD] = _Told(f"{photos} labelled “{name.strip()}”", undoable=True)
     st.session_state["label-selection"] = None
     clear_selection(grid)
 
 
-def _told(outcome: tuple[str, str]) -> None:
-    message, hint = outcome
-    if hint:
-        look.notice(message, detail=hint)
+def _tell(told: _Told) -> None:
+    if told.hint:
+        look.notice(told.message, detail=told.hint)
         return
-    look.strong(message)
-    st.button("Undo", on_click=_undo, key="undo-label")
+    look.strong(told.message)
+    if told.undoable:
+        st.button("Undo", on_click=_undo, key="undo-label")
 
 
 def _undo() -> None:
     undone = library().labels.undo(who=who())
     count = len(undone.photos) if undone else 0
-    look_again = f"{count:,} {'photo has' if count == 1 else 'photos have'} the label of before"
-    st.toast(look_again if count else "There was nothing to undo")
+    back = f"{count:,} {'photo is' if count == 1 else 'photos are'} labelled as before"
+    st.session_state[_TOLD] = _Told(back if count else "There was nothing to undo")
 
 
 def _examples(selection: Sequence[int], grid: str, *, liked: bool) -> None:

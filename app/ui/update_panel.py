@@ -8,6 +8,7 @@ from app.updates import UpdateStatus
 from indexer.gallery import Gallery
 from indexer.report import IndexReport
 from training.console import readable
+from training.errors import LookalikeError
 from training.progress import duration
 
 # Often enough to look alive.
@@ -46,9 +47,20 @@ def _progress(gallery: Gallery) -> None:
 
 
 def _start_button(gallery: Gallery, label: str) -> None:
-    if st.button(label, type="primary", key="update-start"):
-        library().update()
-        st.rerun()
+    prune = st.checkbox(
+        "Take out photos that are gone from the folder",
+        key="update-prune",
+        help="Else they stay in the gallery, and are counted as missing: a drive may not be "
+        "mounted. Their labels are kept either way.",
+    )
+    if not st.button(label, type="primary", key="update-start"):
+        return
+    try:
+        library().update(prune=prune)
+    except LookalikeError as error:
+        look.notice(readable(error.message), detail=readable(error.hint))
+        return
+    st.rerun()
 
 
 def _running(status: UpdateStatus) -> None:
@@ -92,6 +104,7 @@ def _outcome(report: IndexReport) -> None:
         "Changed": report.changed,
         "Moved": report.moved,
         "Removed": report.removed,
+        "Missing": report.missing,
         "Unchanged": report.unchanged,
         "Skipped": report.skipped,
     }

@@ -122,6 +122,15 @@ def test_a_selection_is_labelled_and_found_again_by_its_label(
     page.keyboard.press("Enter")
     expect(bar).to_contain_text("2 photos labelled “orchids”")
     expect(tiles.nth(1).locator(".note")).to_have_text("orchids")
+    bar.get_by_role("button", name="Undo").click()
+    expect(bar).to_contain_text("2 photos are labelled as before")
+    expect(tiles.nth(1).locator(".note")).to_have_count(0)
+    for number in (0, 1):
+        tiles.nth(number).locator(".open").click(modifiers=["Control"])
+    expect(bar).to_contain_text("2 selected")
+    bar.get_by_role("combobox").fill("orchids")
+    page.keyboard.press("Enter")
+    expect(tiles.nth(1).locator(".note")).to_have_text("orchids")
 
     page.get_by_role("button", name="Filters").click()
     page.get_by_role("combobox", name="Label").fill("orch")

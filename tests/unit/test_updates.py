@@ -45,6 +45,20 @@ def test_an_update_counts_what_changed_and_the_library_serves_it(
     assert len(library.gallery()) == 25
 
 
+def test_photos_that_are_gone_leave_only_when_that_is_wished(
+    library: Library, shape_folder: Path
+) -> None:
+    (shape_folder / "cross" / "cross-002.jpg").unlink()
+    for prune, size in ((False, 24), (True, 23)):
+        library.update(prune=prune)
+        library.updates.wait(SECONDS)
+        status = library.updates.status()
+        assert status is not None
+        assert status.report is not None
+        assert (status.report.missing, status.report.removed) == (not prune, prune)
+        assert len(library.gallery()) == size
+
+
 def test_a_second_update_waits_for_nobody_and_is_refused(library: Library) -> None:
     with GalleryFolder(library.folder).claimed(wait_seconds=1, command="test"):
         assert library.update()
@@ -79,7 +93,7 @@ def test_a_cancelled_update_leaves_the_gallery_as_good_as_it_was(
 def test_a_failure_is_told_with_what_helps(library: Library, shape_folder: Path) -> None:
     for entry in shape_folder.iterdir():
         shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
-    library.update()
+    library.update(prune=True)
     library.updates.wait(SECONDS)
     status = library.updates.status()
     assert status is not None
