@@ -26,6 +26,7 @@ FIXTURE_FILES = (
     "fixtures_views",
     "fixtures_killing",
     "fixtures_runs",
+    "fixtures_labels",
 )
 
 NOBODY = 65534

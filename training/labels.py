@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from training.cells import plain_text, read_table
 from training.errors import ConfigError
 
 UNLABELLED = -1
@@ -87,19 +88,18 @@ def check_teachable(labels: PhotoLabels) -> None:
 def _rows(file: Path, problems: list[str]) -> Iterator[tuple[int, str, str]]:
     """Line number, path and label of every line that has them."""
     try:
-        text = file.read_bytes().decode("utf-8-sig", "surrogateescape")
-        lines = list(csv.reader(text.splitlines(keepends=True), strict=True))
+        lines = read_table(file.read_bytes())
     except OSError as error:
         raise ConfigError(f"cannot read {file}: {error.strerror}") from None
     except csv.Error as error:
         raise ConfigError(f"{file} is not a CSV file: {error}") from None
     at, first = (0, 1), 0
-    header = [name.strip().lower() for name in lines[0]] if lines else []
+    header = [name.strip().lower() for name in lines[0][1]] if lines else []
     if PATH_COLUMN in header and LABEL_COLUMN in header:
         at, first = (header.index(PATH_COLUMN), header.index(LABEL_COLUMN)), 1
-    for number, row in enumerate(lines[first:], start=first + 1):
+    for number, row in lines[first:]:
         if len(row) > max(at):
-            yield number, row[at[0]].strip(), row[at[1]].strip()
+            yield number, plain_text(row[at[0]].strip()), plain_text(row[at[1]].strip())
         elif row:
             problems.append(f"line {number}: {len(row)} columns, a path and a label are needed")
 

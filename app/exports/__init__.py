@@ -1,0 +1,1 @@
+"""Labels and classifiers as files for other programs."""
