@@ -59,7 +59,7 @@ class OnnxEncoder:
         """Open an encoder that was read already; `path` is for messages. See `open`."""
         devices = providers.cuda_device_count() if device != "cpu" else 0
         provider = providers.choose_provider(device, cuda_devices=devices)
-        session = _session(model, provider, path)
+        session = open_session(model, provider, path)
         encoder = cls(
             session,
             _spec(session, path),
@@ -117,7 +117,17 @@ def read_encoder(path: Path) -> bytes:
         ) from None
 
 
-def _session(model: bytes, provider: str, path: Path) -> ort.InferenceSession:
+def open_session(model: bytes, provider: str, path: Path) -> ort.InferenceSession:
+    """A session that shares the machine: no spinning threads, no more of them than cores.
+
+    Args:
+        model: an ONNX file's bytes.
+        provider: `providers.CPU` or `providers.CUDA`.
+        path: where it came from, for the error.
+
+    Raises:
+        EncoderError: it is no ONNX file, or damaged.
+    """
     options = ort.SessionOptions()
     options.log_severity_level = 3
     options.intra_op_num_threads = providers.cores()

@@ -7,6 +7,7 @@ import click
 import pytest
 
 from app.demo import cli as demo
+from app.label_cli import cli as label
 from app.launch import cli as app
 from indexer.cli import cli as index
 from training.cli import cli as train
@@ -16,7 +17,13 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def commands() -> list[tuple[str, click.Command]]:
-    groups = [("ssl-train", train), ("ssl-index", index), ("ssl-app", app), ("ssl-demo", demo)]
+    groups = [
+        ("ssl-train", train),
+        ("ssl-index", index),
+        ("ssl-label", label),
+        ("ssl-app", app),
+        ("ssl-demo", demo),
+    ]
     found: list[tuple[str, click.Command]] = []
     for name, command in groups:
         others = getattr(command, "commands", {})
