@@ -21,6 +21,7 @@ from indexer.duplicates import DuplicateGroup, find_duplicates
 from indexer.folder import GalleryFolder
 from indexer.gallery import Gallery, Hit
 from indexer.labels import Labels
+from indexer.outliers import Outlier, find_outliers
 from indexer.update import remembered
 from training.errors import LookalikeError
 
@@ -29,6 +30,9 @@ SECONDS_BETWEEN_OPENINGS = 10.0
 
 # On the start page: about three rows.
 SAMPLES = 24
+
+# On the Duplicates page: about three rows.
+OUTLIERS = 24
 
 # Lists of duplicates: as many as there are settings to go to and fro between.
 LISTS_KEPT = 4
@@ -72,6 +76,7 @@ class Library:
         self._samples: tuple[Hit, ...] = ()
         self._comparing = threading.Lock()
         self._duplicates: dict[tuple[int, float, bool], Sequence[DuplicateGroup]] = {}
+        self._outliers: tuple[int, Sequence[Outlier]] = (-1, ())  # with their generation
         self._folders: tuple[int, Mapping[str, bytes]] = (-1, {})  # with their generation
 
     def gallery(self) -> Gallery:
@@ -119,6 +124,13 @@ class Library:
                     gallery, threshold=threshold, exact_only=exact_only
                 )
             return self._duplicates[key]
+
+    def outliers(self, gallery: Gallery) -> Sequence[Outlier]:
+        """The photos that are most alone, these first; kept until the gallery changes."""
+        with self._comparing:
+            if self._outliers[0] != gallery.generation:
+                self._outliers = (gallery.generation, find_outliers(gallery, count=OUTLIERS))
+            return self._outliers[1]
 
     def narrowed(self, gallery: Gallery, narrowing: Narrowing) -> np.ndarray | None:
         """The ids `(m,)` int64 of the photos that a search may find; None is all.

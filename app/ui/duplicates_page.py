@@ -16,6 +16,7 @@ from app.ui.components.grid import Tile, Wishes, photo_grid
 from app.ui.photo_dialog import show_photo
 from app.ui.pictures import thumb_url
 from app.ui.served import library
+from app.ui.tiles import photo_tiles
 from indexer.duplicates import Copy, DuplicateGroup, wasted_bytes
 from indexer.gallery import Gallery
 from training.console import readable
@@ -52,14 +53,37 @@ def page() -> None:
         )
         groups = _groups(gallery, strictness or DEFAULT)
         _export(gallery, groups)
-    if not groups:
+    if groups:
+        _listed(gallery, groups)
+    else:
         look.heading(
             "No duplicates",
             detail="No two files are this alike. Looser settings may find some.",
             level=2,
         )
-        return
-    _listed(gallery, groups)
+    _outliers(gallery)
+
+
+def _outliers(gallery: Gallery) -> None:
+    """The photos that are most alone, to look at: often the ones that do not belong."""
+    look.heading(
+        "Unlike all others",
+        detail="The photos that are most alone, these first; the score is the mean of the ten most "
+        "similar ones. Often they do not belong here, or are the only ones of their kind.",
+        level=2,
+    )
+    with st.spinner("Comparing all photos…", show_time=True):
+        found = library().outliers(gallery)
+    chosen = photo_grid(
+        photo_tiles(
+            gallery, [one.id for one in found], scores={one.id: one.score for one in found}
+        ),
+        key="outliers",
+        label="Photos unlike all others",
+        wishes=Wishes(similar=find_similar_on_search),
+    )
+    if chosen.opened is not None:
+        show_photo(chosen.opened, find_similar=find_similar_on_search)
 
 
 def _groups(gallery: Gallery, strictness: str) -> Sequence[DuplicateGroup]:

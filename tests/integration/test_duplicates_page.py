@@ -1,5 +1,6 @@
 """The Duplicates page without a browser: what it lists. Clicks are in tests/browser."""
 
+import json
 import warnings
 from pathlib import Path
 
@@ -58,3 +59,18 @@ def test_where_nothing_is_twice_the_page_says_so(
     said = text_of(page.segmented_control(key="alike").set_value("Exact copies").run())
     assert "No duplicates" in said
     assert not page.get("download_button")
+
+
+def test_the_photos_most_alone_are_shown_with_their_scores(
+    shape_folder: Path, toy_encoder: Path, tmp_path: Path
+) -> None:
+    page = visit(shape_folder, toy_encoder, tmp_path / "gallery")
+    assert "Unlike all others" in text_of(page)
+    [tiles] = [
+        json.loads(component.proto.json)["tiles"]
+        for component in page.get("bidi_component")
+        if "Photos unlike all others" in component.proto.json
+    ]
+    scores = [tile["score"] for tile in tiles]
+    assert len(tiles) == 24
+    assert scores == sorted(scores)
