@@ -92,7 +92,8 @@ def choose(config: TrainConfig, found: Survey, network: Network, start: str) -> 
     small = found.files < 5000
     method = config.method
     if method == "auto":
-        method = "supcon" if config.labels else "byol" if small else "simclr"
+        # From random weights BYOL's first steps collapse, and ten minutes do not repair it: measured.
+        method = "supcon" if config.labels else "byol" if small and tuned else "simclr"
     plan = Plan(
         network=network,
         method=method,
@@ -216,10 +217,12 @@ def _reasons(
     if config.method == "auto":
         why = {
             "byol": "it needs no negatives, so near-duplicates do not hurt",
-            "simclr": "its negatives pay on large collections",
+            "simclr": "its negatives pay on large collections, and from random weights",
             "supcon": "there are labels to learn from",
         }[method]
         reasons.append(f"{method}: {found.files:,} files; {why}")
+    if start == "random":
+        reasons.append("random weights learn slowly: 300 steps left search worse than raw pixels")
     if config.freeze is None and start != "random":
         reasons.append("the first half of the network stays as it is: edges and textures are known")
     if config.interpolate is None and start == "imagenet":

@@ -44,6 +44,13 @@ def test_small_collections_get_byol_and_large_ones_simclr() -> None:
     assert planned(Survey(20_000, 400), method="byol").method == "byol"
 
 
+def test_random_weights_get_simclr_and_a_word_of_warning_on_any_collection() -> None:
+    plan = planned(Survey(3000, 400), start="random")
+    assert plan.method == "simclr"
+    assert "random weights learn slowly" in "\n".join(plan.reasons)
+    assert "learn slowly" not in "\n".join(planned(Survey(20_000, 400)).reasons)
+
+
 def test_from_imagenet_a_run_is_long_gentle_and_exported_half_way() -> None:
     plan = planned()
 
