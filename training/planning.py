@@ -92,7 +92,7 @@ def choose(config: TrainConfig, found: Survey, network: Network, start: str) -> 
     small = found.files < 5000
     method = config.method
     if method == "auto":
-        # From random weights BYOL's first steps collapse, and ten minutes do not repair it: measured.
+        # From random weights BYOL's first steps collapse, and ten minutes do not mend it: measured.
         method = "supcon" if config.labels else "byol" if small and tuned else "simclr"
     plan = Plan(
         network=network,
