@@ -18,7 +18,7 @@ from app.intervals import f1_scores, macro_f1
 from app.quality import AUDIT, Candidate, Quality, by_source, per_class, suspicious
 
 # Tried from 20 labels a class on, beside the default.
-STRENGTHS = (0.3, 1.0, 10.0, 30.0)
+STRENGTHS = (0.1, 0.3, 3.0, 10.0)
 
 NEIGHBOURS = 5
 NEIGHBOUR_TEMPERATURE = 0.07  # how fast a neighbour's vote fades with its cosine, as in training

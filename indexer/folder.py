@@ -1,6 +1,7 @@
 """A gallery's folder: which files it holds, who may write, which encoder file is the right one."""
 
 import hashlib
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,6 +14,9 @@ from indexer.wording import quoted, shown
 from training.errors import GalleryError
 from training.files import mark_folder
 from training.photos import MARKER
+
+# Writing one takes milliseconds.
+SECONDS_OF_AN_UPLOAD = 3600
 
 # What a folder may hold to be taken for a gallery that was only begun.
 _BEGUN = frozenset({MARKER, LOCK_FILE, WRITER_FILE})
@@ -142,8 +146,12 @@ class GalleryFolder:
 
     def _half_written(self) -> list[Path]:
         """Temporary files of a process that was killed: `replacing` names them so."""
-        names = (MARKER, "encoder.*", "vectors.*", "map.*")
-        return [file for name in names for file in self.path.glob(f".{name}.*")]
+        names = (MARKER, "encoder.*", "vectors*", "map.*")
+        found = [file for name in names for file in self.path.glob(f".{name}.*")]
+        # The app writes uploads without being the gallery's writer: what is young may be its own.
+        uploads = self.path.glob("uploads/.*.jpg.*")
+        old = time.time() - SECONDS_OF_AN_UPLOAD
+        return [*found, *(file for file in uploads if file.stat().st_mtime < old)]
 
 
 def file_hash(path: Path) -> str:

@@ -13,6 +13,7 @@ from indexer.catalogue import Catalogue
 from indexer.centring import Centring, CentringPlan, fit_centring, with_centring, without_centring
 from indexer.encoder import OnnxEncoder, read_encoder
 from indexer.folder import GalleryFolder, file_hash
+from indexer.foreign import adapted, is_foreign
 from indexer.records import Pending, Published
 from indexer.sources import EncoderSource, find_source
 from indexer.wording import shown
@@ -142,8 +143,10 @@ def _under_way(
 def _take(source: EncoderSource, destination: Path, progress: Progress) -> tuple[str, ...]:
     """Bring an encoder into the gallery, as one uncentred ONNX file."""
     if source.is_onnx:
-        atomic_write(destination, without_centring(read_encoder(source.path)))
-        return ()
+        model = read_encoder(source.path)
+        foreign = is_foreign(model)
+        atomic_write(destination, adapted(source.path) if foreign else without_centring(model))
+        return ("took an encoder made elsewhere",) if foreign else ()
     # The one border to torch, crossed only when weights must be exported: searching, and building
     # from an ONNX file, work without it.
     from indexer.export import export_encoder  # noqa: PLC0415

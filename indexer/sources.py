@@ -4,7 +4,7 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from indexer.encoder import OnnxEncoder
+from indexer.encoder import OnnxEncoder, read_encoder
 from indexer.wording import shown
 from training.errors import EncoderError
 from training.spec import ENCODER_FILE
@@ -26,6 +26,11 @@ def find_source(path: Path) -> EncoderSource:
         EncoderError: there is none at `path`.
     """
     if path.suffix == ".onnx":
+        # Looking inside needs a library that searching does without.
+        from indexer.foreign import foreign_source, is_foreign  # noqa: PLC0415
+
+        if is_foreign(read_encoder(path)):
+            return EncoderSource(path, foreign_source(path), is_onnx=True)
         encoder = OnnxEncoder.open(path, device="cpu")
         return EncoderSource(path, encoder.source or encoder.fingerprint, is_onnx=True)
     file = path / ENCODER_FILE if path.is_dir() else path

@@ -1,5 +1,6 @@
 """Builds that are stopped or crash: what is finished stays, and the next build goes on."""
 
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -98,7 +99,13 @@ def test_a_base_encoder_that_was_lost_starts_the_pass_again(studio: Any) -> None
 
 def test_a_finished_build_leaves_no_working_files(studio: Any) -> None:
     studio.build()
-    for name in (".encoder.onnx.x7f", ".vectors.faiss.q2_", "..lookalike.b0c"):
+    left = (
+        ".encoder.onnx.x7f",
+        ".vectors-7-0a1b.faiss.q2_",
+        ".vectors.json.q2_",
+        "..lookalike.b0c",
+    )
+    for name in left:
         (studio.folder / name).write_bytes(b"of a killed process")
     studio.build()
     names = {entry.name for entry in studio.folder.iterdir()}
@@ -112,3 +119,15 @@ def test_a_folder_where_a_build_died_before_its_first_file_is_taken(studio: Any)
     (studio.folder / "..lookalike.b0c").write_bytes(b"of a killed process")
     studio.build()
     assert not (studio.folder / "..lookalike.b0c").exists()
+
+
+def test_half_written_uploads_go_unless_the_app_may_be_writing_them(studio: Any) -> None:
+    studio.build()
+    uploads = studio.folder / "uploads"
+    uploads.mkdir()
+    old, young, whole = uploads / ".aa.jpg.x1", uploads / ".bb.jpg.x2", uploads / "cc.jpg"
+    for file in (old, young, whole):
+        file.write_bytes(b"jpeg")
+    os.utime(old, (0, 0))
+    studio.build()
+    assert sorted(uploads.iterdir()) == [young, whole]

@@ -118,7 +118,7 @@ def test_below_twenty_labels_nothing_is_calibrated_and_no_strength_is_chosen(
 
     assert (few.temperature, few.enough) == (None, False)
     assert [(c.kind, c.c) for c in few.candidates] == [
-        (LOGISTIC, 3.0), (MEAN, None), ("k-NN", None),
+        (LOGISTIC, 1.0), (MEAN, None), ("k-NN", None),
     ]  # fmt: skip
     assert (thin.kind, [c.kind for c in thin.candidates]) == (MEAN, [MEAN, "k-NN"])
 
@@ -149,7 +149,7 @@ def test_the_head_with_the_least_loss_is_chosen_or_the_default_if_as_good(
     tried = {(c.kind, c.c): c.loss for c in quality.candidates if c.loss is not None}
     assert len(tried) == 6
     chosen = tried[quality.kind, quality.c]
-    assert chosen == min(tried.values()) or (quality.kind, quality.c) == (LOGISTIC, 3.0)
+    assert chosen == min(tried.values()) or (quality.kind, quality.c) == (LOGISTIC, 1.0)
 
 
 def test_a_class_of_one_photo_is_learned_from_but_not_judged(rng: np.random.Generator) -> None:
