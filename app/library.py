@@ -13,6 +13,7 @@ from app.labelling import Labelling
 from app.maps import Maps
 from app.narrowing import Narrowing, folders_of, narrowed
 from app.query import sample
+from app.review import Reviews
 from app.thumbnails import Thumbnails
 from app.updates import Updates
 from app.uploads import Uploads
@@ -68,6 +69,7 @@ class Library:
         self.updates = Updates(when_done=self._reopen_now)
         self.maps = Maps(folder)
         self.labelling = Labelling(self.gallery, self.labels)
+        self.reviews = Reviews()
         self._photos = photos
         self._seconds_between_openings = seconds_between_openings
         self._lock = threading.Lock()

@@ -1,0 +1,209 @@
+"""The Review page: how good the classifier is, where it errs, and what to take away from it."""
+
+from collections.abc import Mapping, Sequence
+
+import streamlit as st
+
+from app.labelling import Answers
+from app.rejection import DEFAULT_SETTING
+from app.review import Doubt, Review, disagreement, rejection_words, scores, share_words
+from app.ui import look
+from app.ui.address import arrived, find_similar_on_search
+from app.ui.components.grid import Wishes, clear_selection, photo_grid
+from app.ui.components.matrix import confusion_matrix
+from app.ui.label_bar import label_bar
+from app.ui.photo_dialog import show_photo
+from app.ui.served import library
+from app.ui.tiles import photo_tiles
+from indexer.gallery import Gallery
+
+# How often the page looks whether a judgement is ready.
+SECONDS_BETWEEN_LOOKS = 1.0
+
+# Photos of a list that are shown at a time.
+MOST_SHOWN = 60
+
+
+def page() -> None:
+    """Draw the page."""
+    _page(library().gallery())
+
+
+@st.fragment
+def _page(gallery: Gallery) -> None:
+    if arrived():
+        st.rerun()
+    answers = library().labelling.answers()
+    review = library().reviews.of(answers)
+    look.heading("Review", detail=_summary(answers, review))
+    if library().labelling.judging():
+        _watch()
+    if review is None:
+        _nothing_yet(answers)
+    else:
+        _scores(review)
+        left, right = st.columns([1, 1], gap="large")
+        with left:
+            _classes(review)
+        with right:
+            cell = _matrix(review)
+        if cell is not None:
+            _cell(gallery, review, *cell)
+        _doubts(gallery, review.doubts(), answers)
+    _conflicts(gallery)
+    if review is not None:
+        _rejection(gallery, review)
+
+
+@st.fragment(run_every=SECONDS_BETWEEN_LOOKS)
+def _watch() -> None:
+    """Say that a judgement is under way, and show it once it is there."""
+    if library().labelling.judging():
+        look.detail("Being judged anew by your latest labels…")
+    else:
+        st.rerun()
+
+
+def _summary(answers: Answers, review: Review | None) -> str:
+    if review is None:
+        return "How good the classifier is, as soon as there are labels to judge by."
+    count = len(review.judgement.shots.ids)
+    newer = len(answers.labels) != count
+    return (
+        f"Judged on {count:,} labelled photos that it had not seen{' until now' if newer else ''}: "
+        f"{review.quality.reason}."
+    )
+
+
+def _nothing_yet(answers: Answers) -> None:
+    count = len(answers.labels)
+    look.notice(
+        "There is nothing to judge yet",
+        detail=(
+            f"{count:,} photos are labelled. It takes two classes with two photos each, and the "
+            "figures get sharp from 20 photos a class on. The Label page is the place for it."
+        ),
+    )
+
+
+def _scores(review: Review) -> None:
+    look.scores([(s.name, s.value, s.detail) for s in scores(review.quality)])
+
+
+def _classes(review: Review) -> None:
+    look.heading("Class by class", level=2)
+    look.table(
+        ("Class", "Labels", "Right when it says so", "Found of those there are"),
+        [
+            (
+                of.name,
+                f"{of.labels:,}",
+                share_words(of.precision, of.labels),
+                share_words(of.recall, of.labels),
+            )
+            for of in review.quality.per_class
+        ],
+    )
+    if review.quality.fewest < 20:
+        look.detail("High, medium, low: percentages come from 20 labels in a class on.")
+
+
+def _matrix(review: Review) -> tuple[int, int] | None:
+    look.heading("What it takes for what", level=2)
+    return confusion_matrix(review.quality.classes, review.quality.confusion, key="confusion")
+
+
+def _cell(gallery: Gallery, review: Review, row: int, column: int) -> None:
+    classes = review.quality.classes
+    if max(row, column) >= len(classes):
+        return
+    ids = review.in_cell(row, column)
+    with st.container(key="cell-photos"):
+        look.heading(
+            f"Labelled {classes[row]}, answered {classes[column]}",
+            detail="Select those that are labelled wrongly, and say what they are.",
+            level=2,
+        )
+        _correct(gallery, ids, source="cell", key="cell")
+
+
+def _doubts(gallery: Gallery, doubts: Sequence[Doubt], answers: Answers) -> None:
+    # One that was relabelled since the judgement is settled.
+    open_ones = [
+        doubt
+        for doubt in doubts
+        if (now := answers.labels.get(doubt.photo_id)) is not None and now.name == doubt.name
+    ]
+    with st.container(key="doubts"):
+        if not open_ones:
+            return
+        look.heading(
+            f"{len(open_ones):,} labels that look wrong",
+            detail="The model, learned from the other labels, is sure of another class.",
+            level=2,
+        )
+        notes = {d.photo_id: (f"{d.name}, or {d.likely}?",) for d in open_ones}
+        _correct(gallery, list(notes), source="review", key="doubts", notes=notes)
+
+
+def _conflicts(gallery: Gallery) -> None:
+    conflicts = library().labels.conflicts()
+    if not conflicts:
+        return
+    with st.container(key="conflicts"):
+        look.heading(
+            f"{len(conflicts):,} photos on which people disagree",
+            detail="The latest label counts until one is given here, which settles it.",
+            level=2,
+        )
+        notes = {
+            c.photo_id: (disagreement([(label.who, label.name) for label in c.labels]),)
+            for c in conflicts
+        }
+        _correct(gallery, list(notes), source="review", key="conflicts", notes=notes)
+
+
+def _correct(
+    gallery: Gallery,
+    ids: Sequence[int],
+    *,
+    source: str,
+    key: str,
+    notes: Mapping[int, tuple[str, ...]] | None = None,
+) -> None:
+    """Photos whose labels can be corrected, a selection at a time."""
+    labels = library().labels.of(ids)
+    named = notes or {i: (label.name,) for i, label in labels.items()}
+    bar = st.container()
+    chosen = photo_grid(
+        photo_tiles(gallery, ids[:MOST_SHOWN], notes=named),
+        key=f"{key}-grid",
+        label="Photos to correct",
+        wishes=Wishes(similar=find_similar_on_search),
+        selectable=True,
+    )
+    with bar:
+        count = len(chosen.selection)
+        look.detail(
+            f"The {count:,} selected are" if count else "Select photos, then say what they are"
+        )
+        label_bar(
+            chosen.selection, source=source, key=key, done=lambda: clear_selection(f"{key}-grid")
+        )
+    if chosen.opened is not None:
+        show_photo(chosen.opened, find_similar=find_similar_on_search)
+
+
+def _rejection(gallery: Gallery, review: Review) -> None:
+    with st.container(key="rejection"):
+        look.heading(
+            "When it should rather say none of these",
+            detail="Strict: only what it is sure of keeps a class. Complete: everything does.",
+            level=2,
+        )
+        st.session_state.setdefault("rejection-setting", DEFAULT_SETTING)
+        setting = st.slider(
+            "From strict (0) to complete (1)", 0.0, 1.0, step=0.01, key="rejection-setting"
+        )
+        look.strong(rejection_words(review.outlook(setting)))
+        look.detail(f"{review.kept(setting):,} of all {len(gallery):,} photos would get a class.")

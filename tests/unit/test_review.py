@@ -1,0 +1,110 @@
+"""What the Review page tells: which photos stand for a figure, and how figures are said."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from app.intervals import Interval
+from app.labelling import Answers, Labelling, judged
+from app.quality import SourceAccuracy
+from app.rejection import Outlook
+from app.review import Review, Reviews, rejection_words, scores, share_words
+from indexer.labels import Labels
+
+
+@pytest.fixture
+def answers(studio: Any) -> Answers:
+    """Forty warm and cold photos, two of each labelled as the other, and their judgement."""
+    draw = np.random.default_rng(3)
+    for number in range(20):
+        strong, weak = int(draw.integers(180, 255)), int(draw.integers(0, 60))
+        studio.paint(f"warm/{number}.png", (strong, weak, weak))
+        studio.paint(f"cold/{number}.png", (weak, weak, strong))
+    studio.build()
+    gallery = studio.gallery()
+    labels = Labels(studio.folder / "catalogue.sqlite")
+    ids, _ = gallery.embeddings()
+    photos = gallery.photos(ids.tolist())
+    kinds = {
+        kind: [i for i in photos if photos[i].path.startswith(kind)] for kind in (b"warm", b"cold")
+    }
+    warm, cold = kinds[b"warm"], kinds[b"cold"]
+    labels.put([*warm[2:], *cold[:2]], "warm", source="suggested", who="ann")
+    labels.put([*cold[2:], *warm[:2]], "cold", source="random", who="ann")
+    labelling = Labelling(lambda: gallery, labels, quiet_seconds=1000)
+    found = labelling.answers()
+    labelling.close()
+    return replace(found, judgement=judged(found.shots, revision=found.revision))
+
+
+@pytest.fixture
+def review(answers: Answers) -> Review:
+    found = Reviews().of(answers)
+    assert found is not None
+    return found
+
+
+def test_cells_hold_the_photos_that_the_matrix_counts(review: Review) -> None:
+    counts = review.quality.confusion
+    for row in range(2):
+        for column in range(2):
+            photos = review.in_cell(row, column)
+            assert len(photos) == counts[row, column]
+            named = dict(zip(review.judgement.shots.ids, review.judgement.shots.names, strict=True))
+            assert {named[photo] for photo in photos} <= {review.quality.classes[row]}
+    assert review.in_cell(7, 0) == []
+
+
+def test_wrong_labels_are_doubted(review: Review, answers: Answers) -> None:
+    doubted = {doubt.photo_id: (doubt.name, doubt.likely) for doubt in review.doubts()}
+    assert len(doubted) >= 3
+    for photo, (name, likely) in doubted.items():
+        assert answers.labels[photo].name == name
+        assert name != likely
+
+
+def test_a_complete_setting_keeps_every_photo_and_a_strict_one_no_more(review: Review) -> None:
+    assert review.kept(1.0) == len(review.evidence.said)
+    assert review.kept(0.0) <= review.kept(0.95) <= review.kept(1.0)
+    assert review.outlook(1.0).coverage == 1
+
+
+def test_a_review_is_worked_out_once_a_judgement(answers: Answers) -> None:
+    reviews = Reviews()
+    assert reviews.of(replace(answers, judgement=None)) is None
+    first = reviews.of(answers)
+    assert reviews.of(answers) is first
+    newer = replace(answers, judgement=judged(answers.shots, revision=answers.revision + 1))
+    assert reviews.of(newer) is not first
+
+
+def test_random_draws_are_told_apart_from_other_labels(review: Review) -> None:
+    said = {score.name: score for score in scores(review.quality)}
+    assert set(said) == {"Over all classes", "Drawn at random", "Suggested"}
+    assert "Nobody chose them" in said["Drawn at random"].detail
+    assert "Chosen, not drawn" in said["Suggested"].detail
+    bare = {s.name: s for s in scores(replace(review.quality, audit=None))}
+    assert bare["Drawn at random"].value == "\N{EN DASH}"
+
+
+def test_few_photos_make_a_band_and_no_interval(review: Review) -> None:
+    few = SourceAccuracy("random", 6, Interval(0.9, 0.5, 1.0))
+    said = next(s for s in scores(replace(review.quality, audit=few)) if s.name[0] == "D")
+    assert said.value == "high"
+    assert "%" not in said.detail
+    assert share_words(None, 50) == "\N{EN DASH}"
+    assert share_words(0.5, 50) == "50 %"
+
+
+@pytest.mark.parametrize(
+    ("outlook", "said"),
+    [
+        (Outlook(0, 0, None, 0.0), "No labelled photo keeps a class"),
+        (Outlook(40, 36, Interval(0.9, 0.77, 0.96), 0.8), "90 % are right, between 77 % and 96 %"),
+        (Outlook(9, 9, Interval(1.0, 0.7, 1.0), 0.2), "of those, high precision."),
+    ],
+)
+def test_what_rejection_does_is_a_sentence(outlook: Outlook, said: str) -> None:
+    assert said in rejection_words(outlook)
