@@ -8,6 +8,7 @@ TCM (Doucet et al., arXiv 2403.03728), and a share of photos drawn at random kee
 from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TypeVar
 
 import numpy as np
@@ -157,9 +158,9 @@ def _typical(regions: Regions, labelled: np.ndarray, free: np.ndarray, count: in
     known = np.bincount(regions.numbers[labelled], minlength=regions.count)
     sizes = np.bincount(regions.numbers, minlength=regions.count)
     order = np.lexsort((-regions.typicality, regions.numbers))
-    queues: list[list[int]] = [[] for _ in range(regions.count)]
-    for row in order[free[order]]:
-        queues[regions.numbers[row]].append(int(row))
+    order = order[free[order]]  # region after region, the most typical first
+    ends = np.searchsorted(regions.numbers[order], np.arange(regions.count + 1))
+    queues = [order[a : min(b, a + count)].tolist() for a, b in pairwise(ends)]
     chosen: list[int] = []
     taken = [0] * regions.count
     while len(chosen) < count:

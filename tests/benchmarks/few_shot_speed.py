@@ -39,6 +39,8 @@ def main() -> None:
     regions = timed("clusters of the gallery (once)", lambda _: find_regions(rows), rounds=1)
     photos = Photos(ids, rows, regions)
 
+    timed("the first 24 suggestions", lambda _: suggest(photos, {}, None), options.rounds)
+
     def shots(round_number: int) -> tuple[np.ndarray, list[str]]:
         chosen = np.arange(options.labels - options.rounds + round_number)
         return rows[chosen], [f"class {n}" for n in numbers[chosen]]
