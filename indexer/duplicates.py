@@ -172,7 +172,8 @@ def _links(rows: np.ndarray, threshold: float) -> Iterator[tuple[np.ndarray, np.
     step = max(1, _SCORES_AT_A_TIME // len(rows))
     for start in range(0, len(rows), step):
         scores = rows[start : start + step] @ rows[start:].T  # (b, n - start)
-        left, right = np.nonzero(scores >= threshold - _ROUNDING)
+        # Twice as fast as asking for both coordinates.
+        left, right = np.divmod(np.flatnonzero(scores >= threshold - _ROUNDING), scores.shape[1])
         later = right > left
         if later.any():
             yield left[later] + start, right[later] + start

@@ -67,12 +67,12 @@ def absences(ledger: Ledger, difference: Difference) -> tuple[str, ...]:
     sentences = []
     if ledger.counts["missing"]:
         sentences.append(
-            f"{ledger.counts['missing']:,} photos are gone from the folder and stay in the "
-            "gallery; `--prune` takes them out"
+            f"gone from the folder, and kept in the gallery until `--prune`: "
+            f"{ledger.counts['missing']:,}"
         )
     if difference.out_of_sight:
         sentences.append(
-            f"{difference.out_of_sight:,} photos lie in folders that cannot be read now, and stay"
+            f"kept, though their folders cannot be read now: {difference.out_of_sight:,}"
         )
     return tuple(sentences)
 

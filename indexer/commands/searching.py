@@ -236,8 +236,18 @@ def _hits(
         kept = _once(gallery, hits) if asked.dedup else hits
         # Fewer than were looked for: there are no more.
         if len(kept) >= asked.k or len(hits) < many * LOOK_AHEAD or not asked.dedup:
-            return [Hit(h.id, h.score, n, h.path) for n, h in enumerate(kept[: asked.k], start=1)]
+            return _shown(gallery, kept[: asked.k], asked.wanted.folder)
         many *= LOOK_AHEAD
+
+
+def _shown(gallery: Gallery, hits: list[Hit], folder: bytes | None) -> list[Hit]:
+    """Hits with their ranks; of a photo's paths the one below the folder that was asked for."""
+    paths = {hit.id: hit.path for hit in hits}
+    if folder is not None:
+        for photo in gallery.photos(paths).values():
+            below = [p for p in (photo.path, *photo.other_paths) if p.startswith(folder + b"/")]
+            paths[photo.id] = next(iter(below), photo.path)
+    return [Hit(h.id, h.score, rank, paths[h.id]) for rank, h in enumerate(hits, start=1)]
 
 
 def _expands(gallery: Gallery, asked: Asked) -> bool:

@@ -95,6 +95,15 @@ def test_filters_narrow_the_search_itself(search: Search) -> None:
     assert "searched among 1 of 15 photos" in search("a.png", "--where", "side >= 100").err
 
 
+def test_a_photo_is_shown_by_its_path_in_the_folder_that_was_asked_for(
+    search: Search, album: Any
+) -> None:
+    (album.photos / "many" / "z.png").write_bytes((album.photos / "a.png").read_bytes())
+    album.build()
+    assert found(search("a.png", "-k", 1, "--json")) == [["a.png"]]
+    assert found(search("a.png", "-k", 1, "--in", "many", "--json")) == [["many/z.png"]]
+
+
 def test_results_below_the_least_score_are_left_out(search: Search) -> None:
     assert found(search("a.png", "--min-score", "0.9999", "--json")) == [["a.png"]]
 
