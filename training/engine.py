@@ -6,11 +6,13 @@ from torch import Tensor
 
 from training.batches import PhotoBatches
 from training.checkpoint import load_checkpoint, save_checkpoint
+from training.collapse import CollapseWatch
 from training.config import TrainConfig
 from training.errors import Interrupted
+from training.figures import Sight, quality_of
 from training.finish import Ending, RunReport, finish, finish_untrained, read_report
 from training.metrics import MetricsLog, metrics_log
-from training.monitor import Monitor, MonitorSettings, Quality, split_held_out
+from training.monitor import Monitor, MonitorSettings, split_held_out
 from training.plan import TRAINING_MIN
 from training.prepare import Prepared, Surroundings, prepare, resume_hint
 from training.spec import Preprocessing
@@ -60,6 +62,7 @@ class _Session:
             self.trainer.recipes, Preprocessing(plan.embed_size), self.trainer.device, plan.seed
         )
         self.monitor = Monitor(ready.config.photos, ready.photos, held_out, settings)
+        self.watch: CollapseWatch | None = None  # from the start's figures on
         self.facts: dict[str, str] = {}
         self.loss: Tensor | None = None  # of the last step, still on the device
 
@@ -129,13 +132,18 @@ class _Session:
         log.write(self.trainer.step, "train", {**figures, "photos_per_second": rate})
         self.facts |= {"loss": f"{value:.3f}", "photos/s": f"{rate:,.0f}"}
 
-    def _measure(self, log: MetricsLog) -> Quality:
-        quality = self.monitor.measure(self.ready.backbone)
+    def _measure(self, log: MetricsLog, *, last: bool = False) -> Sight:
+        sight = self.monitor.look(self.ready.backbone, self.trainer.method.projector)
+        quality = quality_of(sight)
         log.write(self.trainer.step, "quality", quality.to_json())
         self.facts["found again"] = f"{100 * quality.retrieval:.0f}%"
         if quality.knn is not None:
             self.facts["k-NN"] = f"{100 * quality.knn:.0f}%"
-        return quality
+        if self.watch is None:
+            self.watch = CollapseWatch(quality)
+        else:
+            self.watch.check(quality, self.trainer.step, last=last)
+        return sight
 
     def _advance(self, seconds: float) -> None:
         by_time = self.ready.plan.budget_seconds is not None

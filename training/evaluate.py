@@ -40,14 +40,19 @@ class QueryFigures:
     precision_at_10: np.ndarray  # in [0, 1]
     average_precision: np.ndarray  # in [0, 1]; NaN for a query that is alone in its class
 
+    def means(self) -> SearchQuality:
+        """The figures over all queries."""
+        known = self.average_precision[~np.isnan(self.average_precision)]
+        return SearchQuality(
+            knn=float(self.knn.mean()),
+            precision_at_10=float(self.precision_at_10.mean()),
+            mean_average_precision=float(known.mean()) if len(known) else 0.0,
+        )
+
 
 def search_quality(embeddings: np.ndarray, labels: np.ndarray) -> SearchQuality:
     """All three figures of `(n, d)` embeddings under `(n,)` integer class labels."""
-    return SearchQuality(
-        knn=knn_accuracy(embeddings, labels),
-        precision_at_10=precision_at(embeddings, labels, k=10),
-        mean_average_precision=mean_average_precision(embeddings, labels),
-    )
+    return query_figures(embeddings, labels).means()
 
 
 def query_figures(embeddings: np.ndarray, labels: np.ndarray) -> QueryFigures:
@@ -156,7 +161,16 @@ def effective_rank(embeddings: np.ndarray) -> float:
 
     Between 1 (all rows along one line) and min(n, d).
     """
-    values = np.linalg.svd(np.asarray(embeddings, np.float64), compute_uv=False)
+    return _entropy_rank(np.linalg.svd(np.asarray(embeddings, np.float64), compute_uv=False))
+
+
+def rank_of_gram(products: np.ndarray) -> float:
+    """The effective rank of rows, from their inner products `(n, n)` alone."""
+    values = np.linalg.eigvalsh(np.asarray(products, np.float64))
+    return _entropy_rank(np.sqrt(np.maximum(values, 0.0)))
+
+
+def _entropy_rank(values: np.ndarray) -> float:
     total = values.sum()
     if total <= 0:
         return 1.0
@@ -178,8 +192,14 @@ def retrieval_at_1(first: np.ndarray, second: np.ndarray) -> float:
 
     Both are `(n, d)` embeddings, row i of each from photo i.
     """
+    return float(retrieved_first(first, second).mean())
+
+
+def retrieved_first(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """For which photos that is so: `(n,)` bool; see `retrieval_at_1`."""
     nearest = (unit(second) @ unit(first).T).argmax(axis=1)
-    return float((nearest == np.arange(len(first))).mean())
+    found: np.ndarray = nearest == np.arange(len(first))
+    return found
 
 
 def folder_labels(paths: tuple[bytes, ...]) -> np.ndarray | None:

@@ -1,7 +1,7 @@
 """The end of a run: choose what to export, write it, and say whether training helped."""
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import torch
@@ -9,8 +9,9 @@ from torch import Tensor
 
 from training.checkpoint import load_encoder, save_encoder
 from training.errors import Interrupted
+from training.figures import Sight, changes, quality_of
 from training.models import restore_backbone, to_device
-from training.monitor import Judge, Monitor, Quality
+from training.monitor import Judge, Monitor
 from training.plan import Plan
 from training.prepare import Prepared, resume_hint
 from training.report import write_curves
@@ -33,8 +34,8 @@ METHOD_NAMES = {"simclr": "SimCLR", "byol": "BYOL", "supcon": "SupCon"}
 class Ending:
     """What the loop leaves."""
 
-    start: Quality
-    trained: Quality
+    start: Sight
+    trained: Sight
     steps: int
     seconds: float
 
@@ -57,6 +58,8 @@ class RunReport:
     verdict: str
     quality: dict[str, dict[str, float]]  # on held-out photos
     search: dict[str, dict[str, float]]  # by class folders; empty without
+    # What differs from the start on held-out photos: `value`, `low` and `high` of every figure.
+    changes: dict[str, dict[str, dict[str, float]]] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
@@ -75,8 +78,8 @@ def finish(
     trained = _tensors(ready)
     start = load_encoder(run.start).tensors
     candidates = [
-        Candidate(START, start, ending.start),
-        Candidate(TRAINED, trained, ending.trained),
+        Candidate(START, start, sight=ending.start),
+        Candidate(TRAINED, trained, sight=ending.trained),
     ]
     if plan.start == "imagenet" or 0 < plan.interpolate < 1:
         candidates.append(Candidate(INTERPOLATED, interpolated(start, trained, plan.interpolate)))
@@ -114,6 +117,7 @@ def finish(
         verdict=sentence(chosen, judged[0]),
         quality={c.name: c.quality.to_json() for c in judged if c.quality},
         search={c.name: c.search.to_json() for c in judged if c.search},
+        changes={c.name: _changes(c, judged[0]) for c in judged[1:]},
     )
     _write(run, spec, chosen.tensors, report)
     return report
@@ -158,11 +162,20 @@ def _judged(candidate: Candidate, ready: Prepared, monitor: Monitor, judge: Judg
     backbone = restore_backbone(ready.spec, candidate.tensors)
     device = torch.device(ready.plan.network.device)
     to_device(backbone, device)
+    sight = candidate.sight or monitor.look(backbone)
     return replace(
         candidate,
-        quality=candidate.quality or monitor.measure(backbone),
-        search=judge.judge(backbone, device),
+        sight=sight,
+        quality=quality_of(sight),
+        queries=judge.judge(backbone, device),
     )
+
+
+def _changes(candidate: Candidate, start: Candidate) -> dict[str, dict[str, float]]:
+    assert candidate.sight is not None
+    assert start.sight is not None
+    found = changes(candidate.sight, start.sight)
+    return {name: interval.to_json() for name, interval in found.items()}
 
 
 def _tensors(ready: Prepared) -> dict[str, Tensor]:

@@ -24,6 +24,7 @@ class Method(nn.Module):
     """
 
     backbone: Encoder
+    projector: nn.Module  # between the backbone and the loss
 
     def loss(self, first: Tensor, second: Tensor, labels: Tensor | None = None) -> Tensor:
         """A float32 scalar for two views of the same photos, `(N, 3, s, s)` normalised each.

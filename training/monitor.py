@@ -12,15 +12,8 @@ from torch import Tensor, nn
 from training.augment import make_views
 from training.cache import PhotoSet
 from training.errors import PhotoError
-from training.evaluate import (
-    SearchQuality,
-    centred,
-    effective_rank,
-    folder_labels,
-    retrieval_at_1,
-    search_quality,
-    spread,
-)
+from training.evaluate import QueryFigures, centred, folder_labels, query_figures
+from training.figures import Quality, Sight, quality_of
 from training.models import Backbone
 from training.photos import read_photo
 from training.randomness import HELD_OUT, MONITOR, generator_for
@@ -36,23 +29,6 @@ HELD_OUT_MAX = 256
 JUDGED_MAX = 1500
 
 _BATCH = 64
-
-
-@dataclass(frozen=True)
-class Quality:
-    """What held-out photos say of a backbone. Without labels only the first three are known."""
-
-    retrieval: float  # view-retrieval at 1, in [0, 1]
-    rank: float  # effective rank of the embeddings
-    spread: float  # std * sqrt(d): 1 is healthy, 0 is collapse
-    knn: float | None = None  # leave-one-out accuracy where folders are classes
-
-    def to_json(self) -> dict[str, float]:
-        """Rounded, without what is not known."""
-        known = {"retrieval": self.retrieval, "rank": self.rank, "spread": self.spread}
-        if self.knn is not None:
-            known["knn"] = self.knn
-        return {name: round(value, 4) for name, value in known.items()}
 
 
 @dataclass(frozen=True)
@@ -152,16 +128,31 @@ class Monitor:
 
     def measure(self, backbone: Backbone) -> Quality:
         """The figures of a backbone as it is now."""
-        embeddings = embed(backbone, self._pixels, self._preprocessing, self._device)
+        return quality_of(self.look(backbone))
+
+    def look(self, backbone: Backbone, projector: nn.Module | None = None) -> Sight:
+        """What a backbone, and a projector upon it, make of the held-out photos now.
+
+        Raises:
+            RunError: their outputs are not finite: training diverged.
+        """
+        found: list[np.ndarray] = []
+        projected: list[np.ndarray] = []
+        with evaluating(backbone):
+            for part in np.split(self._pixels, range(_BATCH, len(self._pixels), _BATCH)):
+                batch = torch.from_numpy(part).to(self._device)
+                representations = backbone(normalised(batch, self._preprocessing)).float()
+                found.append(nn.functional.normalize(representations, dim=1).cpu().numpy())
+                if projector is not None:
+                    with evaluating(projector):
+                        projected.append(projector(representations).float().cpu().numpy())
         first, second = (self._embed_views(backbone, views) for views in self._views)
-        knn = None
-        if self._labels is not None:
-            knn = search_quality(centred(embeddings), self._labels).knn
-        return Quality(
-            retrieval=retrieval_at_1(first, second),
-            rank=effective_rank(embeddings),
-            spread=spread(embeddings),
-            knn=knn,
+        return Sight(
+            embeddings=np.concatenate(found),
+            first=first,
+            second=second,
+            projections=np.concatenate(projected) if projected else None,
+            labels=self._labels,
         )
 
     def _embed_views(self, backbone: Backbone, views: Tensor) -> np.ndarray:
@@ -186,12 +177,12 @@ class Judge:
             self._pixels, kept = prepare_photos(root, paths, preprocessing)
             self._labels = labels[chosen[kept]]
 
-    def judge(self, backbone: Backbone, device: torch.device) -> SearchQuality | None:
-        """The figures of a backbone; None where the folders are no classes."""
+    def judge(self, backbone: Backbone, device: torch.device) -> QueryFigures | None:
+        """The figures of a backbone, photo by photo; None where the folders are no classes."""
         if len(self._labels) < 2:
             return None
         embeddings = embed(backbone, self._pixels, self._preprocessing, device)
-        return search_quality(centred(embeddings), self._labels)
+        return query_figures(centred(embeddings), self._labels)
 
 
 def _fixed_views(

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from training.evaluate import SearchQuality
-from training.monitor import Quality
+from training.bootstrap import Interval, paired_interval
+from training.evaluate import QueryFigures, SearchQuality
+from training.figures import Quality, Sight
 from training.plan import EPOCHS_WORTH_EXPORTING, Plan
 
 START, TRAINED, INTERPOLATED = "start", "trained", "interpolated"
@@ -18,7 +19,13 @@ class Candidate:
     name: str  # start, trained or interpolated
     tensors: dict[str, Tensor]
     quality: Quality | None = None  # on held-out photos
-    search: SearchQuality | None = None  # by class folders, where there are any
+    sight: Sight | None = None  # what the quality was taken from
+    queries: QueryFigures | None = None  # by class folders, where there are any, photo by photo
+
+    @property
+    def search(self) -> SearchQuality | None:
+        """The search quality by class folders, where there are any."""
+        return None if self.queries is None else self.queries.means()
 
 
 def interpolated(
@@ -62,18 +69,9 @@ def choose_export(
 
 
 def sentence(chosen: Candidate, start: Candidate) -> str:
-    """Did training help against the start, and by how much?"""
-    if chosen.search is not None and start.search is not None:
-        knn, before = 100 * chosen.search.knn, 100 * start.search.knn
-        found, found_before = (
-            100 * chosen.search.precision_at_10,
-            100 * start.search.precision_at_10,
-        )
-        return (
-            f"{_verdict(found - found_before + knn - before, chosen.name)} By the classes of the "
-            f"folders, k-NN accuracy is {knn:.1f} % (start {before:.1f} %) and {found:.1f} % of "
-            f"the ten nearest photos are of the same class (start {found_before:.1f} %)."
-        )
+    """Did training help against the start, by how much, and how sure is that?"""
+    if chosen.queries is not None and start.queries is not None:
+        return _judged_by_classes(chosen.name, chosen.queries, start.queries)
     views = ""
     if chosen.quality is not None and start.quality is not None:
         views = (
@@ -84,15 +82,36 @@ def sentence(chosen: Candidate, start: Candidate) -> str:
     return (
         "Whether training helped search cannot be told without labels: figures that need none "
         f"also improve in runs that lose what matters.{views} Start, trained and exported weights "
-        "are all kept: compare them on your photos."
+        "are all kept: `ssl-train compare` lets you judge them on your photos."
     )
 
 
-def _verdict(gain: float, name: str) -> str:
+def _judged_by_classes(name: str, after: QueryFigures, before: QueryFigures) -> str:
+    knn = paired_interval(after.knn, before.knn)
+    found = paired_interval(after.precision_at_10, before.precision_at_10)
+    both = paired_interval(after.knn + after.precision_at_10, before.knn + before.precision_at_10)
+    shown, shown_before = after.means(), before.means()
+    return (
+        f"{_verdict(both, name)} By the classes of the folders, k-NN accuracy is "
+        f"{100 * shown.knn:.1f} % (start {100 * shown_before.knn:.1f} %{_reach(knn, name)}) and "
+        f"{100 * shown.precision_at_10:.1f} % of the ten nearest photos are of the same class "
+        f"(start {100 * shown_before.precision_at_10:.1f} %{_reach(found, name)})."
+    )
+
+
+def _reach(change: Interval, name: str) -> str:
+    if name == START:
+        return ""
+    return f", 95 % interval of the change {100 * change.low:+.1f} to {100 * change.high:+.1f}"
+
+
+def _verdict(change: Interval, name: str) -> str:
     if name == START:
         return "Training did not help: the starting weights are exported."
-    if gain > 1.0:
+    if change.low > 0:
         return "Training helped."
+    if change.high < 0:
+        return "Training made search worse."
     return "Training made no clear difference."
 
 

@@ -1,13 +1,15 @@
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from training.config import TrainConfig
-from training.evaluate import SearchQuality
-from training.monitor import Quality
-from training.plan import Plan, Survey, choose, choose_network
+from training.evaluate import QueryFigures
+from training.figures import Quality
+from training.plan import Plan
+from training.planning import Survey, choose, choose_network
 from training.verdict import Candidate, choose_export, interpolated, sentence
 
 START, END = {"w": torch.zeros(3), "n": torch.tensor(1)}, {"w": torch.ones(3), "n": torch.tensor(9)}
@@ -19,6 +21,12 @@ def plan() -> Plan:
     return choose(config, found, choose_network(config, found, has_cuda=False), "imagenet")
 
 
+def queries(score: float) -> QueryFigures:
+    """Eighty photos of which so many are right."""
+    right = (np.arange(80) < 80 * score).astype(float)
+    return QueryFigures(right, right, right)
+
+
 def candidates(**scores: float) -> list[Candidate]:
     names = ("start", "trained", "interpolated")
     return [
@@ -26,7 +34,7 @@ def candidates(**scores: float) -> list[Candidate]:
             name,
             {},
             Quality(0.9, 100.0, 0.8),
-            SearchQuality(scores[name], scores[name], scores[name]) if scores else None,
+            queries=queries(scores[name]) if scores else None,
         )
         for name in names
     ]
@@ -104,6 +112,17 @@ def test_the_sentence_admits_that_training_did_not_help() -> None:
     start, *_ = candidates(start=0.5, trained=0.4, interpolated=0.45)
 
     assert "did not help" in sentence(start, start)
+
+
+def test_the_sentence_says_how_sure_it_is() -> None:
+    start, _, little = candidates(start=0.5, trained=0.4, interpolated=0.5125)
+    _, much_worse, much_better = candidates(start=0.5, trained=0.25, interpolated=0.75)
+
+    assert sentence(little, start).startswith("Training made no clear difference.")
+    assert sentence(much_worse, start).startswith("Training made search worse.")
+    text = sentence(much_better, start)
+    assert text.startswith("Training helped.")
+    assert "95 % interval of the change +1" in text
 
 
 def test_without_labels_the_sentence_claims_nothing() -> None:
