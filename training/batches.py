@@ -33,7 +33,7 @@ class Batch:
     """The photos of a step: B in all processes together, b in this one."""
 
     pixels: Tensor  # (b, s, s, 3) uint8
-    labels: Tensor  # (b,) int64, negative where there is none
+    labels: Tensor  # (b,) int64, class or burst, negative where there is none
     aspects: Tensor  # (B,) float32, width / height
 
 
@@ -47,14 +47,20 @@ class PhotoBatches:
         plan: Plan,
         *,
         labels: np.ndarray | None = None,
+        bursts: np.ndarray | None = None,
         world: World | None = None,
     ) -> None:
-        """Prepare batches of the `chosen` photos, `(m,)` indices; `labels` `(n,)` are of all."""
+        """Prepare batches of the `chosen` photos, `(m,)` indices.
+
+        `labels` `(n,)`, of all photos, balance the batches by class; `bursts` `(n,)`, the groups of
+        near-duplicates, do not. Batches carry whichever is given.
+        """
         self._device = device = plan.network.device
         self._rows = photos.rows[chosen]
         self._aspects = torch.from_numpy(photos.aspects[chosen]).to(device)
         self._pixels = photos.pixels
-        codes = np.full(len(chosen), UNLABELLED) if labels is None else labels[chosen]
+        carried = labels if labels is not None else bursts
+        codes = np.full(len(chosen), UNLABELLED) if carried is None else carried[chosen]
         self._labels = torch.from_numpy(codes.astype(np.int64)).to(device)
         if labels is None:
             self._order = shuffled(len(chosen), plan.batch_size, plan.seed)

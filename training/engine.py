@@ -5,8 +5,9 @@ import time
 from torch import Tensor
 
 from training.batches import PhotoBatches
+from training.bursts import find_bursts, told
 from training.checkpoint import load_checkpoint, save_checkpoint
-from training.collapse import CollapseWatch
+from training.collapse import CollapseWatch, settling_steps
 from training.config import TrainConfig
 from training.errors import Interrupted
 from training.figures import Sight, quality_of
@@ -56,7 +57,10 @@ class _Session:
         chosen, held_out = split_held_out(len(ready.photos), plan.seed)
         self.trainer = Trainer(plan, ready.backbone)
         codes = None if ready.labels is None else ready.labels.codes
-        self.batches = PhotoBatches(ready.photos, chosen, plan, labels=codes)
+        # The only method to which other photos are negatives whatever they show.
+        photos, contrasts = ready.photos, plan.method == "simclr"
+        self.bursts = find_bursts(photos.pixels, photos.rows) if contrasts else None
+        self.batches = PhotoBatches(photos, chosen, plan, labels=codes, bursts=self.bursts)
         self.clock = Clock(plan.steps(len(chosen)), plan.budget_seconds, started)
         settings = MonitorSettings(
             self.trainer.recipes, Preprocessing(plan.embed_size), self.trainer.device, plan.seed
@@ -92,6 +96,8 @@ class _Session:
     def _announce(self) -> None:
         for line in self.ready.plan.lines(len(self.batches), len(self.monitor)):
             self.progress.say(line)
+        if self.bursts is not None and (line := told(self.bursts)):
+            self.progress.say(f"  {line}")
         budget, batch = self.ready.plan.budget_seconds, self.ready.plan.batch_size
         # What is left, so that the rate shown is this sitting's.
         if budget is not None:
@@ -140,7 +146,8 @@ class _Session:
         if quality.knn is not None:
             self.facts["k-NN"] = f"{100 * quality.knn:.0f}%"
         if self.watch is None:
-            self.watch = CollapseWatch(quality)
+            settled = settling_steps(self.ready.backbone)
+            self.watch = CollapseWatch(quality, settled=settled)
         else:
             self.watch.check(quality, self.trainer.step, last=last)
         return sight

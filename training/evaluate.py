@@ -66,8 +66,9 @@ def query_figures(embeddings: np.ndarray, labels: np.ndarray) -> QueryFigures:
 
 def unit(embeddings: np.ndarray) -> np.ndarray:
     """`(n, d)` rows scaled to length one; rows of zeros stay zero."""
-    lengths = np.linalg.norm(embeddings, axis=1, keepdims=True)
-    scaled: np.ndarray = embeddings / np.maximum(lengths, 1e-12)
+    lengths = np.linalg.norm(embeddings.astype(np.float64), axis=1, keepdims=True)
+    # In double precision, for a network that diverges gives rows whose squares overflow.
+    scaled: np.ndarray = embeddings / np.maximum(lengths, 1e-12).astype(embeddings.dtype)
     return scaled
 
 

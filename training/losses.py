@@ -10,7 +10,12 @@ from torch import Tensor
 
 
 def sup_con(
-    rows: Tensor, labels: Tensor, *, temperature: float, anchors: Tensor | None = None
+    rows: Tensor,
+    labels: Tensor,
+    *,
+    temperature: float,
+    anchors: Tensor | None = None,
+    alike: Tensor | None = None,
 ) -> Tensor:
     """Pull rows of one label together, push all others away (SupCon, arXiv 2004.11362, eq. 2).
 
@@ -24,6 +29,8 @@ def sup_con(
         temperature: above 0; small values look at the nearest negatives only.
         anchors: `(m,)` int64, which rows are asked, by default all. Where M / m processes have an
             equal share each, the mean of their losses is the loss of all rows together.
+        alike: `(M,)` int64; rows of one number that are no positives are left out of the sum, so
+            that they neither attract nor repel. By default none are.
 
     Returns:
         A float32 scalar, at least 0; 0 where no row has a positive.
@@ -36,7 +43,10 @@ def sup_con(
         itself = asked[:, None] == places  # (m, M)
         positive = (labels[asked, None] == labels) & ~itself  # (m, M)
         # Filling keeps the shape; picking rows by a mask would make a GPU's host wait.
-        total = similarity.masked_fill(itself, -torch.inf).logsumexp(dim=1)  # (m,)
+        left_out = itself
+        if alike is not None:
+            left_out = itself | ((alike[asked, None] == alike) & ~positive)  # (m, M)
+        total = similarity.masked_fill(left_out, -torch.inf).logsumexp(dim=1)  # (m,)
         count = positive.sum(dim=1)  # (m,)
         pull = (similarity * positive).sum(dim=1) / count.clamp(min=1)  # (m,)
         losses = torch.where(count > 0, total - pull, 0.0)
@@ -47,7 +57,12 @@ def sup_con(
 
 
 def nt_xent(
-    first: Tensor, second: Tensor, *, temperature: float, anchors: Tensor | None = None
+    first: Tensor,
+    second: Tensor,
+    *,
+    temperature: float,
+    anchors: Tensor | None = None,
+    alike: Tensor | None = None,
 ) -> Tensor:
     """Pick the other view of the same photo among all 2N - 1 (SimCLR, arXiv 2002.05709, eq. 1).
 
@@ -58,13 +73,15 @@ def nt_xent(
         second: `(N, d)` projections of the other views, in the same order.
         temperature: above 0; small values look at the nearest negatives only.
         anchors: which of the 2N views are asked, as `sup_con` has it; by default all.
+        alike: `(N,)` int64; photos of one number are no negatives of each other.
 
     Returns:
         The mean over all 2N views, a float32 scalar, at least 0.
     """
     photos = torch.arange(len(first), device=first.device).repeat(2)  # (2N,)
     rows = torch.cat((first, second))
-    return sup_con(rows, photos, temperature=temperature, anchors=anchors)
+    both = None if alike is None else alike.repeat(2)  # (2N,)
+    return sup_con(rows, photos, temperature=temperature, anchors=anchors, alike=both)
 
 
 def own_identities(labels: Tensor) -> Tensor:

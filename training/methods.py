@@ -29,7 +29,8 @@ class Method(nn.Module):
     def loss(self, first: Tensor, second: Tensor, labels: Tensor | None = None) -> Tensor:
         """A float32 scalar for two views of the same photos, `(N, 3, s, s)` normalised each.
 
-        `labels` `(N,)` int64 are negative for photos without one; only SupCon looks at them. Where
+        `labels` `(N,)` int64 are negative for photos without one: classes for SupCon, groups of
+        near-duplicates for SimCLR, and nothing that BYOL would look at. Where
         several processes train together, each gives its share of the photos, and the loss of all
         is the mean of theirs.
         """
@@ -61,9 +62,13 @@ class SimCLR(Method):
         )
 
     def loss(self, first: Tensor, second: Tensor, labels: Tensor | None = None) -> Tensor:
-        """NT-Xent over the 2N views of all processes, at least 0."""
+        """NT-Xent over the 2N views of all processes, at least 0.
+
+        Photos of one label, which are near-duplicates here, are no negatives of each other.
+        """
         views = self._projections(first, second)
-        return nt_xent(*views, temperature=self.temperature, anchors=_own_views(first))
+        alike = None if labels is None else own_identities(gather_rows(labels))
+        return nt_xent(*views, temperature=self.temperature, anchors=_own_views(first), alike=alike)
 
     def after_step(self, progress: float) -> None:
         """Nothing follows a step of SimCLR."""

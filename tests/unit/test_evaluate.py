@@ -149,3 +149,9 @@ def test_figures_by_query_average_to_the_figures_of_all(
     assert found.precision_at_10.mean() == pytest.approx(whole.precision_at_10)
     assert np.nanmean(found.average_precision) == pytest.approx(whole.mean_average_precision)
     assert np.isnan(found.average_precision).nonzero()[0].tolist() == [0]
+
+
+def test_rows_of_a_network_that_diverges_have_a_length_too() -> None:
+    huge = np.array([[3e30, 4e30], [0.0, 0.0]], np.float32)
+
+    np.testing.assert_allclose(unit(huge), [[0.6, 0.8], [0.0, 0.0]], rtol=1e-6)
