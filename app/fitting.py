@@ -1,5 +1,6 @@
 """From labels to a classifier: judged, fitted, with the bars below which it rejects."""
 
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -95,6 +96,24 @@ def export(
     encoder = GalleryFolder(gallery.info().folder).encoder
     facts = facts_of(fitted, gallery, setting=setting)
     return export_classifier(encoder, fitted.head, fitted.rejection.means, facts, destination)
+
+
+def classifier_file(
+    gallery: Gallery,
+    shots: Shots,
+    judgement: Judgement | None,
+    *,
+    setting: float = DEFAULT_SETTING,
+) -> bytes:
+    """A classifier as the content of one ONNX file, for a download.
+
+    Raises:
+        LabelError: there are fewer than two classes.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "classifier.onnx"
+        export(fitted(gallery, shots, judgement), gallery, file, setting=setting)
+        return file.read_bytes()
 
 
 def facts_of(fitted: Fitted, gallery: Gallery, *, setting: float) -> ClassifierFacts:

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from app.fitting import fitted
 from app.intervals import ENOUGH, Interval, in_words
-from app.judging import fit_as_judged
 from app.labelling import Answers, Judgement
 from app.quality import Quality, SourceAccuracy
 from app.rejection import Evidence, Outlook, Rejection
-from indexer.duplicates import near_groups
+from indexer.gallery import Gallery
 
 # How labels came about, as people say it.
 SOURCE_WORDS = {
@@ -89,7 +89,7 @@ class Reviews:
         self._lock = threading.Lock()
         self._latest: Review | None = None
 
-    def of(self, answers: Answers) -> Review | None:
+    def of(self, gallery: Gallery, answers: Answers) -> Review | None:
         """The review of the latest judgement; None until there is one.
 
         None as well where so many labels were taken back that there is nothing left to judge.
@@ -101,7 +101,7 @@ class Reviews:
             known = self._latest
             stale = known is None or known.judgement is not judgement
             if stale or known is None or known.generation != answers.generation:
-                self._latest = known = _reviewed(judgement, answers)
+                self._latest = known = _reviewed(gallery, judgement, answers)
             return known
 
 
@@ -145,18 +145,11 @@ def share_words(share: float | None, labels: int) -> str:
     return "–" if share is None else in_words(share, labels)  # noqa: RUF001 - a dash
 
 
-def _reviewed(judgement: Judgement, answers: Answers) -> Review:
-    shots = judgement.shots
+def _reviewed(gallery: Gallery, judgement: Judgement, answers: Answers) -> Review:
     # Of the labels that were judged: those of today may have other classes.
-    head = fit_as_judged(shots.rows, shots.names, judgement.quality)
-    rejection = Rejection.fit(
-        shots.rows,
-        shots.names,
-        judgement.quality,
-        groups=near_groups(shots.rows),
-        gallery=answers.rows,
-    )
-    return Review(judgement, answers.generation, rejection, rejection.evidence(head, answers.rows))
+    made = fitted(gallery, judgement.shots, judgement)
+    evidence = made.rejection.evidence(made.head, answers.rows)
+    return Review(judgement, answers.generation, made.rejection, evidence)
 
 
 def _audited(audit: SourceAccuracy | None) -> Score:

@@ -11,6 +11,7 @@ from app.ui import look
 from app.ui.address import arrived, find_similar_on_search
 from app.ui.components.grid import Wishes, clear_selection, photo_grid
 from app.ui.components.matrix import confusion_matrix
+from app.ui.exports import exports
 from app.ui.label_bar import label_bar
 from app.ui.photo_dialog import show_photo
 from app.ui.served import library
@@ -34,7 +35,7 @@ def _page(gallery: Gallery) -> None:
     if arrived():
         st.rerun()
     answers = library().labelling.answers()
-    review = library().reviews.of(answers)
+    review = library().reviews.of(gallery, answers)
     look.heading("Review", detail=_summary(answers, review))
     if library().labelling.judging():
         _watch()
@@ -51,8 +52,9 @@ def _page(gallery: Gallery) -> None:
             _cell(gallery, review, *cell)
         _doubts(gallery, review.doubts(), answers)
     _conflicts(gallery)
-    if review is not None:
-        _rejection(gallery, review)
+    setting = DEFAULT_SETTING if review is None else _rejection(gallery, review)
+    if answers.labels:
+        exports(gallery, answers, setting=setting)
 
 
 @st.fragment(run_every=SECONDS_BETWEEN_LOOKS)
@@ -194,7 +196,8 @@ def _correct(
         show_photo(chosen.opened, find_similar=find_similar_on_search)
 
 
-def _rejection(gallery: Gallery, review: Review) -> None:
+def _rejection(gallery: Gallery, review: Review) -> float:
+    """The slider from strict to complete, and what its setting does."""
     with st.container(key="rejection"):
         look.heading(
             "When it should rather say none of these",
@@ -207,3 +210,4 @@ def _rejection(gallery: Gallery, review: Review) -> None:
         )
         look.strong(rejection_words(review.outlook(setting)))
         look.detail(f"{review.kept(setting):,} of all {len(gallery):,} photos would get a class.")
+    return setting

@@ -1,12 +1,19 @@
 """The Review page in real Chromium: from a cell to a correction, and what rejection would do."""
 
+import csv
 import getpass
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
 
+from app.classifier import Classifier
+from app.exports.labelled import labelled_photos
+from app.exports.tables import as_csv, as_json_lines
+from app.fitting import classifier_file
+from app.labelling import Labelling, judged
 from indexer.gallery import Gallery
 from indexer.labels import Labels
 
@@ -67,3 +74,28 @@ def test_the_slider_tells_what_rejection_does(page: Page, crowded: Any, labels: 
 def test_without_labels_the_page_says_what_is_missing(page: Page, crowded: Any) -> None:
     page.goto(f"{crowded.url}/review")
     expect(page.get_by_role("alert")).to_contain_text("There is nothing to judge yet")
+
+
+def test_downloads_are_what_the_exports_write(
+    page: Page, crowded: Any, labels: Labels, crowd: Any, tmp_path: Path
+) -> None:
+    open_review(page, crowded)
+    gallery = Gallery.open(crowd.folder, device="cpu")
+    labelling = Labelling(lambda: gallery, labels, quiet_seconds=1000)
+    shots = labelling.answers().shots
+    labelling.close()
+    photos = labelled_photos(labels.path)
+    expected = {
+        "labels.csv": as_csv(photos),
+        "labels.jsonl": as_json_lines(photos),
+        "classifier.onnx": classifier_file(gallery, shots, judged(shots)),
+    }
+    for name, data in expected.items():
+        with page.expect_download() as started:
+            page.get_by_role("button", name=name).click()
+        started.value.save_as(tmp_path / name)
+        assert (tmp_path / name).read_bytes() == data, name
+    rows = list(csv.DictReader((tmp_path / "labels.csv").read_text(encoding="utf-8").splitlines()))
+    assert len(rows) == 54
+    classifier = Classifier.open(tmp_path / "classifier.onnx", device="cpu")
+    assert classifier.facts.classes == ("cold", "warm")

@@ -40,8 +40,8 @@ def answers(studio: Any) -> Answers:
 
 
 @pytest.fixture
-def review(answers: Answers) -> Review:
-    found = Reviews().of(answers)
+def review(answers: Answers, studio: Any) -> Review:
+    found = Reviews().of(studio.gallery(), answers)
     assert found is not None
     return found
 
@@ -71,13 +71,13 @@ def test_a_complete_setting_keeps_every_photo_and_a_strict_one_no_more(review: R
     assert review.outlook(1.0).coverage == 1
 
 
-def test_a_review_is_worked_out_once_a_judgement(answers: Answers) -> None:
-    reviews = Reviews()
-    assert reviews.of(replace(answers, judgement=None)) is None
-    first = reviews.of(answers)
-    assert reviews.of(answers) is first
+def test_a_review_is_worked_out_once_a_judgement(answers: Answers, studio: Any) -> None:
+    reviews, gallery = Reviews(), studio.gallery()
+    assert reviews.of(gallery, replace(answers, judgement=None)) is None
+    first = reviews.of(gallery, answers)
+    assert reviews.of(gallery, answers) is first
     newer = replace(answers, judgement=judged(answers.shots, revision=answers.revision + 1))
-    assert reviews.of(newer) is not first
+    assert reviews.of(gallery, newer) is not first
 
 
 def test_random_draws_are_told_apart_from_other_labels(review: Review) -> None:
