@@ -93,9 +93,11 @@ class Classifier:
 
         Raises:
             EncoderError: it cannot be read or is damaged.
-            LabelError: it is an ONNX file, but not a classifier of ours.
+            LabelError: there is none, or it is an ONNX file of another kind.
             ConfigError: the device is unknown or not there.
         """
+        if not path.is_file():
+            raise LabelError(f"there is no classifier at {shown(path)}", hint=_HINT)
         model = read_encoder(path)
         devices = providers.cuda_device_count() if device != "cpu" else 0
         provider = providers.choose_provider(device, cuda_devices=devices)
