@@ -97,6 +97,23 @@ def draw_parameters(
     )
 
 
+def share_of(parameters: ViewParameters, rows: slice, device: torch.device) -> ViewParameters:
+    """The part of a batch's parameters, on the CPU, that is for some of its rows, on a device."""
+    jitter = {name: value[rows].to(device) for name, value in vars(parameters.jitter).items()}
+    low, high = rows.start, rows.stop
+    blurred = (parameters.blurred >= low) & (parameters.blurred < high)
+    solarized = (parameters.solarized >= low) & (parameters.solarized < high)
+    return ViewParameters(
+        box=parameters.box[rows].to(device),
+        flip=parameters.flip[rows].to(device),
+        jitter=Jitter(**jitter),
+        blurred=(parameters.blurred[blurred] - low).to(device),
+        sigma=parameters.sigma[blurred].to(device),
+        solarized=(parameters.solarized[solarized] - low).to(device),
+        turn=None if parameters.turn is None else parameters.turn[rows].to(device),
+    )
+
+
 @torch.no_grad()
 def apply_views(pixels: Tensor, parameters: ViewParameters, recipe: ViewRecipe) -> Tensor:
     """The views that `parameters` describe; shapes as in `make_views`.

@@ -34,7 +34,7 @@ class Batch:
 
     pixels: Tensor  # (b, s, s, 3) uint8
     labels: Tensor  # (b,) int64, class or burst, negative where there is none
-    aspects: Tensor  # (B,) float32, width / height
+    aspects: Tensor  # (B,) float32, width / height; on the CPU where processes share a batch
 
 
 class PhotoBatches:
@@ -57,7 +57,10 @@ class PhotoBatches:
         """
         self._device = device = plan.network.device
         self._rows = photos.rows[chosen]
-        self._aspects = torch.from_numpy(photos.aspects[chosen]).to(device)
+        here = world or World()
+        # Shared views are drawn on the CPU, for all processes alike, and then divided.
+        aspects_device = device if here.size == 1 else "cpu"
+        self._aspects = torch.from_numpy(photos.aspects[chosen]).to(aspects_device)
         self._pixels = photos.pixels
         carried = labels if labels is not None else bursts
         codes = np.full(len(chosen), UNLABELLED) if carried is None else carried[chosen]
@@ -66,7 +69,7 @@ class PhotoBatches:
             self._order = shuffled(len(chosen), plan.batch_size, plan.seed)
         else:
             self._order = class_balanced(codes, plan.batch_size, plan.seed)
-        self._share = (world or World()).share(plan.batch_size)
+        self._share = here.share(plan.batch_size)
         self._resident = self._to_gpu() if device == "cuda" else None
 
     def __len__(self) -> int:
@@ -75,14 +78,15 @@ class PhotoBatches:
     def at(self, step: int) -> Batch:
         """The photos of a step; of pixels and labels only this process's share."""
         chosen = self._order(step)
-        index = torch.from_numpy(chosen).to(self._device)
-        mine = index[self._share]
+        index = torch.from_numpy(chosen)
+        mine = index[self._share].to(self._device)
         if self._resident is not None:
             pixels = self._resident[mine]
         else:
             pixels = torch.from_numpy(self._pixels[self._rows[chosen[self._share]]])
             pixels = pixels.to(self._device, non_blocking=True)
-        return Batch(pixels, self._labels[mine], self._aspects[index])
+        aspects = self._aspects[index.to(self._aspects.device)]
+        return Batch(pixels, self._labels[mine], aspects)
 
     def _to_gpu(self) -> Tensor | None:
         free, _ = torch.cuda.mem_get_info()

@@ -11,6 +11,7 @@ from training.compare_cli import command as compare_command
 from training.config import DEVICES, TrainConfig, parse_budget, read_config_file
 from training.console import ConsoleProgress, readable, run_command, stop_on_interrupt
 from training.dispatch import DefaultCommand
+from training.distributed import joined, restarted
 from training.engine import pretrain
 from training.errors import ConfigError
 from training.eval_cli import command as eval_command
@@ -18,7 +19,9 @@ from training.finish import RunReport
 from training.options import FOLDER, given, learning_options, view_options
 from training.prepare import Surroundings, cache_root
 from training.preview_cli import command as preview_command
+from training.progress import Silent
 from training.report_cli import command as report_command
+from training.runs import CONFIG_FILE
 
 
 @click.command(cls=DefaultCommand, context_settings={"help_option_names": ["-h", "--help"]})
@@ -92,10 +95,13 @@ def cli(
     """
     config = _config(photos, out, budget, config_file, options)
     _refuse_ignored(resume=resume, options={**options, "budget": budget})
-    with ConsoleProgress() as progress, stop_on_interrupt() as stop:
-        around = Surroundings(progress, stop, cache_root())
+    with joined() as here, ConsoleProgress() as console, stop_on_interrupt() as stop:
+        around = Surroundings(console if here.leads else Silent(), stop, cache_root())
+        # Started again by torchrun, with the options of the first time.
+        resume = resume or (restarted() and (out / CONFIG_FILE).exists())
         report = pretrain(config, around, resume=resume)
-    show(report, as_json=as_json)
+        if here.leads:
+            show(report, as_json=as_json)
 
 
 cli.add_command(preview_command)

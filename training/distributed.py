@@ -1,14 +1,25 @@
-"""Several processes as one: what each has its share of, and rows gathered with their gradients.
+"""Several processes as one: who leads, what each has its share of, rows gathered with gradients.
 
-Without a process group everything here is for one process alone and costs nothing.
+torch's launcher, torchrun, starts the processes and tells each its place through the environment,
+which is read here and nowhere else. For one process alone everything here costs nothing.
 """
 
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
 from torch import Tensor
+
+from training.errors import RunError
+
+Result = TypeVar("Result")
+
+_alone: ContextVar[bool] = ContextVar("alone", default=False)
 
 
 @dataclass(frozen=True)
@@ -31,9 +42,92 @@ class World:
 
 def world() -> World:
     """The processes that train together; one alone without a process group."""
-    if not (dist.is_available() and dist.is_initialized()):
+    if _alone.get() or not (dist.is_available() and dist.is_initialized()):
         return World()
     return World(dist.get_rank(), dist.get_world_size())
+
+
+@contextmanager
+def joined() -> Iterator[World]:
+    """Join the other processes where torchrun started this one; leave them at the end.
+
+    Raises:
+        RunError: another process ended in the middle of a common step.
+    """
+    if not dist.is_torchelastic_launched():
+        yield World()
+        return
+    backend = "gloo"
+    if torch.cuda.is_available():
+        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+        backend = "cpu:gloo,cuda:nccl"
+    try:
+        _meet(backend)
+        yield world()
+    except RuntimeError as error:
+        if not isinstance(error, dist.DistError) and "gloo" not in str(error).lower():
+            raise
+        raise _another_ended() from None
+    finally:
+        if dist.is_initialized():
+            dist.destroy_process_group()
+
+
+def restarted() -> bool:
+    """Whether torchrun started the processes again after one of them died."""
+    return int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")) > 0
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """Work that the other processes have no part in."""
+    token = _alone.set(True)
+    try:
+        yield
+    finally:
+        _alone.reset(token)
+
+
+def in_turn(work: Callable[[], Result]) -> Result:
+    """Let every process do the same work, one after another, the leading one first.
+
+    Raises:
+        RunError: the work of another process failed; whatever this one's own work raises.
+    """
+    here = world()
+    done: list[Result] = []
+    for rank in range(here.size):
+        failure: Exception | None = None
+        if rank == here.rank:
+            try:
+                done.append(work())
+            except Exception as error:
+                failure = error
+        failed = anyone(failure is not None)
+        if failure is not None:
+            raise failure
+        if failed:
+            raise _another_ended()
+    return done[0]
+
+
+def anyone(claim: bool) -> bool:
+    """Whether the claim is true in any of the processes."""
+    return total(float(claim)) > 0
+
+
+def mean(value: float) -> float:
+    """The mean of a number over all processes."""
+    return total(value) / world().size
+
+
+def total(value: float) -> float:
+    """The sum of a number over all processes, the same in each."""
+    if world().size == 1:
+        return value
+    found = torch.tensor([value], dtype=torch.float64)
+    dist.all_reduce(found)
+    return float(found)
 
 
 def gather_rows(rows: Tensor) -> Tensor:
@@ -50,6 +144,12 @@ def gather_rows(rows: Tensor) -> Tensor:
     return gathered
 
 
+def sum_over_processes(values: Tensor) -> Tensor:
+    """A tensor's sum over all processes, with gradients summed likewise."""
+    summed: Tensor = _Sum.apply(values)
+    return summed
+
+
 class _GatherRows(torch.autograd.Function):
     @staticmethod
     def forward(_ctx: Any, rows: Tensor) -> Tensor:
@@ -60,6 +160,39 @@ class _GatherRows(torch.autograd.Function):
 
     @staticmethod
     def backward(_ctx: Any, *gradients: Tensor) -> Tensor:
-        total = gradients[0].contiguous()
-        dist.all_reduce(total)
-        return total[world().share(len(total))]
+        summed = gradients[0].contiguous()
+        dist.all_reduce(summed)
+        return summed[world().share(len(summed))]
+
+
+class _Sum(torch.autograd.Function):
+    @staticmethod
+    def forward(_ctx: Any, values: Tensor) -> Tensor:
+        summed = values.clone()
+        dist.all_reduce(summed)
+        return summed
+
+    @staticmethod
+    def backward(_ctx: Any, *gradients: Tensor) -> Tensor:
+        summed = gradients[0].clone()
+        dist.all_reduce(summed)
+        return summed
+
+
+def _meet(backend: str) -> None:
+    """Form the process group, by what torchrun has put into the environment.
+
+    Under keys of this attempt: the launcher's store outlives its workers, and after a restart it
+    would give out the addresses of the dead.
+    """
+    store, rank, size = next(dist.rendezvous("env://"))  # type: ignore[attr-defined]
+    attempt = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
+    own = dist.PrefixStore(f"attempt-{attempt}", store)  # type: ignore[attr-defined]
+    dist.init_process_group(backend, store=own, rank=rank, world_size=size)
+
+
+def _another_ended() -> RunError:
+    return RunError(
+        "another process of this run ended, or cannot be reached",
+        hint="its own message says why; torchrun's --max-restarts N goes on from the checkpoint",
+    )

@@ -1,6 +1,7 @@
 """pretrain(config): from a folder of photos to a run folder with an encoder."""
 
 import time
+from contextlib import nullcontext
 
 from torch import Tensor
 
@@ -9,6 +10,7 @@ from training.bursts import find_bursts, told
 from training.checkpoint import load_checkpoint, save_checkpoint
 from training.collapse import CollapseWatch, settling_steps
 from training.config import TrainConfig
+from training.distributed import anyone, in_turn, mean, total, world
 from training.errors import Interrupted
 from training.figures import Sight, quality_of
 from training.finish import Ending, RunReport, finish, finish_untrained, read_report
@@ -37,12 +39,15 @@ def pretrain(config: TrainConfig, around: Surroundings, *, resume: bool = False)
         OSError: the run folder or the cache cannot be written.
     """
     started = time.monotonic()
-    ready = prepare(config, around, resume=resume)
-    if ready.run.finished:
-        return read_report(ready.run)
-    if len(ready.photos) < TRAINING_MIN:
-        return finish_untrained(ready)
-    return _Session(ready, around, started).run()
+    # The leading process begins the run and decodes; the others then find both.
+    ready = in_turn(lambda: prepare(config, around, resume=resume or not world().leads))
+    if not ready.run.finished and len(ready.photos) >= TRAINING_MIN:
+        session = _Session(ready, around, started)
+        session.train()
+        in_turn(session.finish if session.leads else lambda: None)
+    elif not ready.run.finished:
+        in_turn(lambda: finish_untrained(ready) if world().leads else None)
+    return read_report(ready.run)
 
 
 class _Session:
@@ -51,6 +56,7 @@ class _Session:
     def __init__(self, ready: Prepared, around: Surroundings, started: float) -> None:
         plan = ready.plan
         self.ready = ready
+        self.leads = world().leads
         self.progress = around.progress
         self.stop = around.stop
         self.seconds_between_checkpoints = around.seconds_between_checkpoints
@@ -60,29 +66,38 @@ class _Session:
         # The only method to which other photos are negatives whatever they show.
         photos, contrasts = ready.photos, plan.method == "simclr"
         self.bursts = find_bursts(photos.pixels, photos.rows) if contrasts else None
-        self.batches = PhotoBatches(photos, chosen, plan, labels=codes, bursts=self.bursts)
+        self.batches = PhotoBatches(
+            photos, chosen, plan, labels=codes, bursts=self.bursts, world=self.trainer.world
+        )
         self.clock = Clock(plan.steps(len(chosen)), plan.budget_seconds, started)
         settings = MonitorSettings(
             self.trainer.recipes, Preprocessing(plan.embed_size), self.trainer.device, plan.seed
         )
         self.monitor = Monitor(ready.config.photos, ready.photos, held_out, settings)
         self.watch: CollapseWatch | None = None  # from the start's figures on
+        self.start: Sight | None = None
+        self.trained: Sight | None = None
         self.facts: dict[str, str] = {}
         self.loss: Tensor | None = None  # of the last step, still on the device
 
-    def run(self) -> RunReport:
+    def train(self) -> None:
         """Train to the end."""
-        with metrics_log(self.ready.run.path) as log:
-            start = self._measure(log)
+        with metrics_log(self.ready.run.path) if self.leads else nullcontext() as log:
+            self.start = self._measure(log)
             self._resume_or_begin()
             self._announce()
             self._train(log)
             self._save()  # before the average takes the place of the weights that it is of
             self.trainer.use_average()
-            trained = self._measure(log)
+            self.trained = self._measure(log, last=True)
         self.progress.finish()
-        ending = Ending(start, trained, self.trainer.step, self.clock.seconds())
-        return finish(self.ready, self.monitor, ending, self.stop)
+
+    def finish(self) -> None:
+        """Export, and write the report."""
+        assert self.start is not None
+        assert self.trained is not None
+        ending = Ending(self.start, self.trained, self.trainer.step, self.clock.seconds())
+        finish(self.ready, self.monitor, ending, self.stop)
 
     def _resume_or_begin(self) -> None:
         run = self.ready.run
@@ -90,7 +105,7 @@ class _Session:
             saved = load_checkpoint(run.checkpoint)
             self.trainer.restore(saved)
             self.clock.elapsed = float(saved.facts["seconds"])
-        else:
+        elif self.leads:
             write_views(run.path, self.batches, self.trainer.recipes, self.ready.plan.seed)
 
     def _announce(self) -> None:
@@ -106,20 +121,20 @@ class _Session:
             left = (self.clock.steps - self.trainer.step) * batch
             self.progress.start("training", total=left, unit="photos")
 
-    def _train(self, log: MetricsLog) -> None:
+    def _train(self, log: MetricsLog | None) -> None:
         trainer, clock = self.trainer, self.clock
         due = int(clock.progress(trainer.step) * MEASUREMENTS) + 1
         saved = logged = time.monotonic()
-        while (progress := clock.progress(trainer.step)) < 1.0:
+        while (progress := self._progress(trainer.step)) < 1.0:
             before = clock.seconds()
             # The middle of the step: the first one learns too, and the last not quite nothing.
             loss = self.loss = trainer.train_step(
-                self.batches.at(trainer.step), clock.progress(trainer.step + 0.5)
+                self.batches.at(trainer.step), self._progress(trainer.step + 0.5)
             )
             if trainer.step % STEPS_PER_LOG == 0:
                 self._log_step(log, loss, progress, time.monotonic() - logged)
                 logged = time.monotonic()
-            if self.stop():
+            if anyone(self.stop()):
                 self._interrupt()
             if MEASUREMENTS > due <= clock.progress(trainer.step) * MEASUREMENTS:
                 self._measure(log)
@@ -130,15 +145,25 @@ class _Session:
                 saved = time.monotonic()
             self._advance(clock.seconds() - before)
 
-    def _log_step(self, log: MetricsLog, loss: Tensor, progress: float, seconds: float) -> None:
-        value = float(loss)
+    def _progress(self, step: float) -> float:
+        """The leading process's clock says how far the run is."""
+        return total(self.clock.progress(step) if self.leads else 0.0)
+
+    def _log_step(
+        self, log: MetricsLog | None, loss: Tensor, progress: float, seconds: float
+    ) -> None:
+        value = mean(float(loss))
         check_finite(value, self.trainer.step, self.ready.plan.lr)
+        if log is None:
+            return
         rate = STEPS_PER_LOG * self.ready.plan.batch_size / seconds
         figures = {"loss": value, "lr": self.trainer.lr, "progress": progress}
         log.write(self.trainer.step, "train", {**figures, "photos_per_second": rate})
         self.facts |= {"loss": f"{value:.3f}", "photos/s": f"{rate:,.0f}"}
 
-    def _measure(self, log: MetricsLog, *, last: bool = False) -> Sight:
+    def _measure(self, log: MetricsLog | None, *, last: bool = False) -> Sight | None:
+        if log is None:  # the leading process measures for all
+            return None
         sight = self.monitor.look(self.ready.backbone, self.trainer.method.projector)
         quality = quality_of(sight)
         log.write(self.trainer.step, "quality", quality.to_json())
@@ -157,6 +182,8 @@ class _Session:
         self.progress.advance(seconds if by_time else self.ready.plan.batch_size, **self.facts)
 
     def _save(self) -> None:
+        if not self.leads:
+            return
         if self.loss is not None:  # never keep weights that are lost
             check_finite(float(self.loss), self.trainer.step, self.ready.plan.lr)
         save_checkpoint(self.ready.run.checkpoint, self.trainer.checkpoint(self.clock.seconds()))

@@ -152,6 +152,23 @@ def fit_to_machine(
     return _fit_size_to_budget(plan, config, found)
 
 
+def shared(plan: Plan, config: TrainConfig, processes: int) -> Plan:
+    """A plan whose batch is shared equally by a number of processes.
+
+    Raises:
+        ConfigError: a batch that was asked for cannot be.
+    """
+    over = plan.batch_size % processes
+    if over == 0:
+        return plan
+    if config.batch_size is not None:
+        raise ConfigError(
+            f"--batch-size {plan.batch_size} cannot be shared equally by {processes} processes",
+            hint=f"use --batch-size {plan.batch_size - over + processes}",
+        )
+    return replace(plan, batch_size=max(plan.batch_size - over, 2 * processes))
+
+
 def _seconds_or_none(
     plan: Plan, config: TrainConfig, seconds_per_step: Callable[[Plan], float]
 ) -> float | None:

@@ -13,13 +13,14 @@ from training.cache import PhotoSet, open_photos
 from training.checkpoint import load_encoder, save_encoder
 from training.collection import same_collection
 from training.config import TrainConfig
+from training.distributed import alone, world
 from training.errors import CollectionError, ConfigError, Interrupted, LookalikeError
 from training.files import atomic_write
 from training.labels import PhotoLabels, check_teachable, folder_classes, read_labels
 from training.models import Backbone, build_backbone, forward_gflops, restore_backbone
 from training.monitor import split_held_out
 from training.plan import TRAINING_MIN, Plan, plan_from_json
-from training.planning import choose, choose_network, fit_to_machine, survey
+from training.planning import choose, choose_network, fit_to_machine, shared, survey
 from training.progress import Progress
 from training.randomness import LAYERS, seed_for
 from training.runs import (
@@ -122,9 +123,8 @@ def _planned(
     plan = choose(config, found, network, start_weights.kind)
     if found.files >= TRAINING_MIN:
         around.progress.say(f"Timing a few steps on this {network.device.upper()} ...")
-        plan = fit_to_machine(
-            plan, config, found, lambda tried: seconds_per_step(tried, copy.deepcopy(backbone))
-        )
+        plan = fit_to_machine(plan, config, found, lambda tried: _timed(tried, backbone))
+    plan = shared(plan, config, world().size)
     spec = EncoderSpec(
         backbone=plan.network.backbone,
         embedding_dim=backbone.embedding_dim,
@@ -135,6 +135,13 @@ def _planned(
     save_encoder(run.start, spec, backbone.network.state_dict())
     atomic_write(run.plan, plan.to_json().encode())
     return plan, spec, backbone
+
+
+def _timed(plan: Plan, backbone: Backbone) -> float:
+    """Seconds of a step with this process's share of a batch."""
+    share = max(2, plan.batch_size // world().size)
+    with alone():
+        return seconds_per_step(replace(plan, batch_size=share), copy.deepcopy(backbone))
 
 
 def _fresh(name: str, *, small_stem: bool, seed: int) -> Backbone:
@@ -151,7 +158,8 @@ def _decoded(run: RunFolder, config: TrainConfig, plan: Plan, around: Surroundin
         progress=around.progress,
         stop=around.stop,
     )
-    run.write_skipped(photos.skipped)
+    if world().leads:
+        run.write_skipped(photos.skipped)
     if len(photos) == 0:
         first = photos.skipped[0]
         raise CollectionError(

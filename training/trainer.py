@@ -1,19 +1,24 @@
 """One training step: views, forward, loss, backward, update."""
 
+import inspect
 import math
 import time
+import warnings
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
 
-from training.augment import make_views
+from training.augment import apply_views, draw_parameters, make_views, share_of
 from training.averaging import WeightAverage
 from training.batches import Batch
 from training.checkpoint import Checkpoint
+from training.distributed import world
 from training.errors import RunError
 from training.memory import memory_watched
-from training.methods import build_method
+from training.methods import Method, build_method
 from training.models import Backbone, freeze, to_device
 from training.optim import (
     build_optimizer,
@@ -25,8 +30,12 @@ from training.plan import Plan
 from training.randomness import LAYERS, VIEWS, generator_for, seed_for
 from training.recipes import view_recipes
 from training.schedule import warmup_cosine
+from training.shared_norm import share_batch_norm
 
 STEPS_PER_LOG = 10
+
+# DistributedDataParallel says so of channels-last weights; nothing is wrong, and little is lost.
+warnings.filterwarnings("ignore", message="Grad strides do not match bucket view")
 
 
 @dataclass
@@ -59,6 +68,9 @@ class Trainer:
         self.recipes = view_recipes(plan)
         torch.manual_seed(seed_for(plan.seed, LAYERS))  # the heads' first weights
         to_device(backbone, self.device)
+        self.world = world()
+        if self.world.size > 1:
+            share_batch_norm(backbone, self.device)
         self.frozen, trainable = freeze(backbone, plan.freeze)
         self.method = build_method(
             plan.method,
@@ -68,6 +80,11 @@ class Trainer:
             temperature=plan.temperature,
             tau_base=plan.tau,
         ).to(self.device)
+        # What a step calls: the method itself, or the method with its gradients averaged.
+        self.learner: nn.Module = self.method
+        if self.world.size > 1:
+            share_batch_norm(self.method, self.device)
+            self.learner = _averaging_gradients(self.method)
         self.optimizer = build_optimizer(
             self.method,
             name=plan.optimizer,
@@ -93,7 +110,7 @@ class Trainer:
         self.lr = self.plan.lr * warmup_cosine(progress, warmup=self.plan.warmup)
         set_learning_rate(self.optimizer, self.lr)
         with torch.autocast("cuda", torch.bfloat16, enabled=self.device.type == "cuda"):
-            loss: Tensor = self.method.loss(self._see(first), self._see(second), batch.labels)
+            loss: Tensor = self.learner(self._see(first), self._see(second), batch.labels)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         self.optimizer.step()
@@ -127,6 +144,8 @@ class Trainer:
         self.step = int(checkpoint.facts["step"])
 
     def _views(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        if self.world.size > 1:
+            return self._shared_views(batch)
         seed, device = self.plan.seed, self.device
         first, second = (
             make_views(
@@ -134,6 +153,27 @@ class Trainer:
                 batch.aspects,
                 recipe,
                 generator_for(seed, VIEWS, self.step, view, device=device),
+            )
+            for view, recipe in enumerate(self.recipes)
+        )
+        return first, second
+
+    def _shared_views(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """This process's share of the views that one process alone would draw on a CPU."""
+        rows = self.world.share(len(batch.aspects))
+        first, second = (
+            apply_views(
+                batch.pixels,
+                share_of(
+                    draw_parameters(
+                        recipe,
+                        batch.aspects,
+                        generator_for(self.plan.seed, VIEWS, self.step, view),
+                    ),
+                    rows,
+                    self.device,
+                ),
+                recipe,
             )
             for view, recipe in enumerate(self.recipes)
         )
@@ -171,6 +211,18 @@ def _random_batch(plan: Plan, device: torch.device) -> Batch:
     pixels = torch.randint(0, 256, shape, dtype=torch.uint8, generator=generator)
     labels = torch.arange(plan.batch_size) // 2
     return Batch(*(rows.to(device) for rows in (pixels, labels, torch.ones(plan.batch_size))))
+
+
+def _averaging_gradients(method: Method) -> nn.Module:
+    """The method with its gradients averaged over processes.
+
+    Buffers agree as they are, since all processes normalise by the same statistics: sending them
+    around is switched off, by the name that this version of torch has for it.
+    """
+    options = inspect.signature(DistributedDataParallel).parameters
+    name = "forward_sync_buffers" if "forward_sync_buffers" in options else "broadcast_buffers"
+    switched_off: dict[str, Any] = {name: False}
+    return DistributedDataParallel(method, **switched_off)
 
 
 def check_finite(loss: float, step: int, lr: float) -> None:

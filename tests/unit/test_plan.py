@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -6,7 +7,7 @@ from PIL import Image
 from training.config import TrainConfig
 from training.errors import ConfigError, MemoryShortage, RunError
 from training.plan import Plan, plan_from_json
-from training.planning import Survey, choose, choose_network, fit_to_machine, survey
+from training.planning import Survey, choose, choose_network, fit_to_machine, shared, survey
 
 PHOTOS = Survey(files=3000, typical_side=400)
 
@@ -166,6 +167,17 @@ def test_a_batch_that_was_asked_for_or_is_the_smallest_is_not_halved(
 
     with pytest.raises(MemoryShortage):
         fit_to_machine(planned(**options), TrainConfig(Path("p"), **options), PHOTOS, timed)
+
+
+def test_an_automatic_batch_is_cut_to_equal_shares_and_one_that_was_asked_is_refused() -> None:
+    plan, asked = planned(), TrainConfig(Path("p"), batch_size=100)
+
+    assert shared(plan, TrainConfig(Path("p")), 3).batch_size == 126
+    assert shared(plan, TrainConfig(Path("p")), 4) == plan
+    assert shared(replace(plan, batch_size=100), asked, 4).batch_size == 100
+    with pytest.raises(ConfigError) as caught:
+        shared(replace(plan, batch_size=100), asked, 3)
+    assert "--batch-size 102" in caught.value.hint
 
 
 def test_a_size_that_was_asked_for_stays_under_any_budget() -> None:

@@ -1,0 +1,156 @@
+"""Two processes as one: the same loss and gradients; torchrun, and torchrun after a crash."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+METHODS = {"simclr": "any-orientation", "byol": "everyday", "supcon": "everyday"}  # and views
+
+# A step of a tiny run for each method, in a process of its own: gradients, buffers and loss.
+STEPS = f"""
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.distributed as dist
+from safetensors.torch import save_file
+
+from training.batches import PhotoBatches
+from training.cache import PhotoSet
+from training.config import TrainConfig
+from training.distributed import mean, world
+from training.models import build_backbone
+from training.planning import Survey, choose, choose_network
+from training.trainer import Trainer
+
+draw = np.random.default_rng(0)
+# Smooth, unlike noise: a small network tells them apart.
+pixels = draw.integers(0, 256, (30, 6, 6, 3), np.uint8).repeat(12, axis=1).repeat(12, axis=2)
+photos = PhotoSet(pixels=pixels, rows=np.arange(30),
+                  aspects=np.linspace(0.5, 2, 30, dtype=np.float32),
+                  paths=tuple(str(i).encode() for i in range(30)), skipped=(), decoded=0)
+labels = np.arange(30) % 4 - 1
+
+def step(method, views):
+    config = TrainConfig(Path("p"), method=method, views=views, backbone="mobilenet_v3_small",
+                         image_size=64, batch_size=12, epochs=2, freeze=0.3)
+    found = Survey(30, 72)
+    plan = choose(config, found, choose_network(config, found, has_cuda=False), "random")
+    plan = replace(plan, hidden_dim=32, projection_dim=16, cache_size=72)
+    torch.manual_seed(0)
+    trainer = Trainer(plan, build_backbone(plan.network.backbone))
+    batches = PhotoBatches(photos, np.arange(30), plan, world=world(),
+                           labels=labels if method == "supcon" else None)
+    loss = mean(float(trainer.train_step(batches.at(0), 0.5)))
+    kept = {{f"gradient.{{name}}": p.grad for name, p in trainer.method.named_parameters()
+             if p.grad is not None}}
+    kept |= {{f"buffer.{{name}}": b.float() for name, b in trainer.method.named_buffers()}}
+    return {{**kept, "loss": torch.tensor(loss)}}
+
+rank, size, folder = sys.argv[1:]
+torch.set_num_threads(1)
+if int(size) > 1:
+    dist.init_process_group("gloo", init_method=f"file://{{folder}}/meet",
+                            rank=int(rank), world_size=int(size))
+for method, views in {METHODS!r}.items():
+    found = {{name: value.contiguous() for name, value in step(method, views).items()}}
+    save_file(found, f"{{folder}}/{{method}}-{{rank}}-of-{{size}}")
+if int(size) > 1:
+    dist.destroy_process_group()
+"""
+
+
+@pytest.fixture(scope="module")
+def steps(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What one process alone and two together have after a step of each method."""
+    folder = tmp_path_factory.mktemp("steps")
+    running = [
+        subprocess.Popen(
+            [sys.executable, "-c", STEPS, str(rank), str(size), str(folder)],
+            stderr=subprocess.PIPE, text=True,
+        )
+        for size in (1, 2) for rank in range(size)
+    ]  # fmt: skip
+    for process in running:
+        errors = process.communicate(timeout=400)[1]
+        assert process.returncode == 0, errors
+    return folder
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", METHODS)
+def test_two_processes_have_the_loss_and_gradients_of_one_with_the_whole_batch(
+    steps: Path, method: str
+) -> None:
+    alone, first, second = (
+        load_file(steps / f"{method}-{name}") for name in ("0-of-1", "0-of-2", "1-of-2")
+    )
+
+    assert alone.keys() == first.keys() == second.keys()
+    assert float(alone["loss"]) > 0.1
+    for name, value in alone.items():
+        assert torch.equal(first[name], second[name]), name
+        # Sums of float32 in another order, through batch norms of twelve rows.
+        tolerance = 2e-3 * (float(value.abs().max()) + 1e-3)
+        assert float((first[name] - value).abs().max()) < tolerance, name
+
+
+@pytest.fixture(scope="module")
+def photos(
+    tmp_path_factory: pytest.TempPathFactory, make_shape_folder: Callable[..., Path]
+) -> Path:
+    return make_shape_folder(tmp_path_factory.mktemp("photos") / "shapes", per_class=15)
+
+
+def torchrun(photos: Path, cwd: Path, *options: str) -> subprocess.Popen[str]:
+    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    return subprocess.Popen(
+        [
+            sys.executable, *launcher, "--max-restarts", "2", "-m", "training", str(photos),
+            "--backbone", "mobilenet_v3_small", "--init", "random", "--image-size", "32",
+            "--batch-size", "16", "--offline", "--hidden-dim", "64", "--json", *options,
+        ],
+        cwd=cwd,
+        env={**os.environ, "XDG_CACHE_HOME": str(cwd / "cache"), "OMP_NUM_THREADS": "1"},
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+
+
+def workers(launcher: int) -> list[int]:
+    """The processes that a launcher started."""
+    children = Path(f"/proc/{launcher}/task/{launcher}/children").read_text().split()
+    return [int(child) for child in children]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="finds the workers in /proc")
+def test_torchrun_goes_on_after_a_worker_was_killed_and_one_process_prints(
+    photos: Path, tmp_path: Path
+) -> None:
+    process = torchrun(photos, tmp_path, "--epochs", "6")
+    metrics = tmp_path / "run" / "metrics.jsonl"
+    deadline = time.monotonic() + 400
+    while time.monotonic() < deadline and process.poll() is None:
+        if metrics.exists() and '"train"' in metrics.read_text():
+            break
+        time.sleep(0.05)
+    assert process.poll() is None, process.communicate()[1]
+    os.kill(workers(process.pid)[-1], signal.SIGKILL)
+
+    output, errors = process.communicate(timeout=500)
+
+    assert process.returncode == 0, errors
+    report = json.loads(output)  # one report, of one process
+    assert report["steps"] == 20  # 6 epochs of 52 photos, 16 at a time
+    assert (tmp_path / "run" / "encoder.safetensors").is_file()

@@ -1,0 +1,70 @@
+"""What a process alone, and one of several, has its part of."""
+
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from training.augment import apply_views, draw_parameters, share_of
+from training.distributed import World, anyone, gather_rows, in_turn, joined, mean, total, world
+from training.recipes import byol_recipes, suited
+from training.shared_norm import SharedBatchNorm, share_batch_norm
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+def test_the_shares_of_all_processes_are_everything_once() -> None:
+    rows = list(range(12))
+
+    assert [row for rank in range(4) for row in rows[World(rank, 4).share(12)]] == rows
+    assert [World(rank, 4).leads for rank in range(4)] == [True, False, False, False]
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_views_made_in_shares_are_the_views_of_the_whole_batch(darkroom: Any, number: int) -> None:
+    recipe = suited(byol_recipes(64)[number], "any-orientation")
+    pixels = darkroom.photos(12, 80)
+    drawn = draw_parameters(recipe, torch.linspace(0.5, 2, 12), torch.Generator().manual_seed(0))
+    whole = apply_views(pixels, drawn, recipe)
+
+    parts = [World(rank, 3).share(12) for rank in range(3)]
+    made = [apply_views(pixels[p], share_of(drawn, p, torch.device("cpu")), recipe) for p in parts]
+
+    torch.testing.assert_close(torch.cat(made), whole, atol=1e-6, rtol=0)
+
+
+def test_one_process_alone_costs_nothing_and_leads() -> None:
+    rows = torch.ones(3, 2)
+
+    with joined() as here:
+        assert here == world() == World(0, 1)
+    assert gather_rows(rows) is rows
+    assert (mean(2.5), total(2.5)) == (2.5, 2.5)
+    assert anyone(True)
+    assert not anyone(False)
+    assert in_turn(lambda: "done") == "done"
+
+
+def test_an_error_in_turn_is_raised_as_it_was() -> None:
+    with pytest.raises(ZeroDivisionError):
+        in_turn(lambda: 1 / 0)
+
+
+def test_sharing_batch_norms_keeps_weights_names_modes_and_what_alone_is_computed() -> None:
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Sequential(nn.BatchNorm2d(4)))
+    network[2].eval()
+    weights = [id(p) for p in network.parameters()]
+    images = torch.randn(5, 3, 8, 8)
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    expected = network(images)
+    network.load_state_dict(before)
+
+    shared = share_batch_norm(network, torch.device("cpu"))
+
+    assert isinstance(shared[1], SharedBatchNorm)
+    assert [id(p) for p in shared.parameters()] == weights
+    assert list(shared.state_dict()) == list(before)
+    assert (shared[1].training, shared[2][0].training) == (True, False)
+    assert torch.equal(shared(images), expected)
