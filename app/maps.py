@@ -61,6 +61,7 @@ class Maps:
         self._folder = folder
         self._lock = threading.Lock()
         self._layout: Layout | None = None
+        self._folders: tuple[int, Colouring] | None = None
         self._drawing: threading.Thread | None = None
         self.problem = ""  # why the better map could not be drawn; empty where it could
 
@@ -85,6 +86,13 @@ class Maps:
             if self._layout.method == "components" and len(gallery) >= layout.FEWEST:
                 self._begin(gallery)
             return self._layout
+
+    def folders(self, gallery: Gallery, ids: np.ndarray) -> Colouring:
+        """Groups by folder, worked out once a generation: seconds at 100,000 photos."""
+        with self._lock:
+            if self._folders is None or self._folders[0] != gallery.generation:
+                self._folders = (gallery.generation, by_folder(gallery, ids))
+            return self._folders[1]
 
     def wait(self) -> None:
         """Until no map is being drawn; for tests and measurements."""

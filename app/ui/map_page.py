@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import streamlit as st
 
-from app.maps import Colouring, by_folder, by_guess, by_label, inside, most_typical_first
+from app.maps import Colouring, by_guess, by_label, inside, most_typical_first
 from app.ui import look
 from app.ui.address import arrived, find_similar_on_search
 from app.ui.components.grid import Wishes, clear_selection, photo_grid
@@ -94,7 +94,7 @@ def _watch() -> None:
 
 def _coloured(gallery: Gallery, layout: Layout, by: str) -> Colouring:
     if by == FOLDER:
-        return by_folder(gallery, layout.ids)
+        return library().maps.folders(gallery, layout.ids)
     answers = library().labelling.answers()
     classes = [of.name for of in library().labels.classes()]
     coloured = by_label if by == LABEL else by_guess

@@ -88,6 +88,16 @@ def test_folders_are_groups(gallery: Gallery) -> None:
     assert sum(found.values()) == len(ids)
 
 
+def test_folders_are_worked_out_once_a_generation(studio: Any, gallery: Gallery) -> None:
+    maps, (ids, _) = Maps(studio.folder), gallery.embeddings()
+    first = maps.folders(gallery, ids)
+    assert maps.folders(gallery, ids) is first
+    studio.paint("new/one.png", "purple")
+    studio.build()
+    newer = studio.gallery()
+    assert "new" in counts(maps.folders(newer, newer.embeddings()[0]))
+
+
 def test_classes_keep_the_colour_of_their_place_whatever_is_labelled() -> None:
     ids = np.arange(6)
     few = by_name(ids, {1: "shoe"}, classes=["shirt", "shoe", "hat"])
