@@ -40,6 +40,7 @@ class Group:
     name: str
     count: int
     colour: str  # as CSS has it
+    quiet: bool = False  # photos that lie below those of other groups
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -191,9 +192,9 @@ def _coloured(names: Sequence[str], *, order: Sequence[str] | None) -> Colouring
     groups = [Group(name, counts.pop(name), colour_of(number[name])) for name in kept]
     nameless = counts.pop(NOTHING, 0)
     if rest := sum(counts.values()):
-        groups.append(Group(OTHERS, rest, GREY))
+        groups.append(Group(OTHERS, rest, GREY, quiet=True))
     if nameless:
-        groups.append(Group(NOTHING, nameless, GREY))
+        groups.append(Group(NOTHING, nameless, GREY, quiet=True))
     code = {group.name: at for at, group in enumerate(groups)}
     others = code.get(OTHERS, 0)
     codes = np.fromiter((code.get(name, others) for name in names), np.uint8, len(names))

@@ -20,7 +20,8 @@ def label_bar(ids: Sequence[int], *, source: str, key: str, done: Callable[[], N
         done: called once labels are stored, before the run in which they are seen.
     """
     count = f"{len(ids):,} photo{'' if len(ids) == 1 else 's'}"
-    if said := st.session_state.pop(f"{key}-said", ""):
+    # It stays until the next action: any other run would wipe it away before it is read.
+    if said := st.session_state.get(f"{key}-said", ""):
         look.notice(said)
     with st.container(horizontal=True, key=f"{key}-bar", gap="small"):
         for number, row in enumerate(class_rows(library().labels)):
@@ -60,8 +61,7 @@ def _label(
     labels = library().labels
     seen = {photo_id: label.name for photo_id, label in labels.of(ids).items()}
     answer = take(labels, Action("label", ids, name=name, seen=seen, source=source), who=who())
-    if answer is not None:
-        st.session_state[f"{key}-said"] = answer.text
+    st.session_state[f"{key}-said"] = answer.text if answer else ""
     if answer is None or not answer.refused:
         done()
 

@@ -26,7 +26,8 @@ function pixelOf(colour) {
   return ((255 << 24) | (blue << 16) | (green << 8) | red) >>> 0;
 }
 
-// Paint every photo in sight. Chosen ones, or all where none is chosen, come on top of pale ones.
+// Paint every photo in sight, in layers: pale ones below, then those of quiet groups, then the
+// others, a little larger where the quiet ones would drown them.
 function paintPoints(canvas, s, view) {
   const { width, height } = canvas;
   const context = canvas.getContext("2d");
@@ -35,21 +36,32 @@ function paintPoints(canvas, s, view) {
     s.pixels = new Uint32Array(s.image.data.buffer);
   }
   s.pixels.fill(s.backdrop);
-  const mask = disc(view.radius);
-  const ratio = devicePixelRatio || 1;
-  for (const top of s.chosen ? [false, true] : [true]) {
-    const strength = top ? (s.count > 30000 ? 190 : 230) : 52;
-    for (let i = 0; i < s.count; i++) {
-      if (s.hidden.has(s.group[i]) || (s.chosen && Boolean(s.chosen[i]) !== top)) continue;
-      const x = Math.round((s.x[i] * view.scale + view.left) * ratio);
-      const y = Math.round((view.top - s.y[i] * view.scale) * ratio);
-      if (x < mask.reach || y < mask.reach || x >= width - mask.reach || y >= height - mask.reach) {
-        continue;
-      }
-      stamp(s.pixels, width, x, y, mask.cells, s.colours[s.group[i]], strength);
+  const strong = s.count > 30000 ? 190 : 230;
+  const quiet = s.names.map((group) => group.quiet);
+  const drowning = quiet.includes(true) && s.count > 8000;
+  const small = disc(view.radius);
+  const large = drowning ? disc(view.radius * 1.6) : small;
+  for (const chosen of s.chosen ? [0, 1] : [1]) {
+    for (const below of [true, false]) {
+      const look = { mask: below ? small : large, strength: chosen ? strong : 52 };
+      const wanted = (i) =>
+        quiet[s.group[i]] === below && !s.hidden.has(s.group[i]) && (!s.chosen || s.chosen[i] === chosen);
+      paintLayer(width, height, s, view, look, wanted);
     }
   }
   context.putImageData(s.image, 0, 0);
+}
+
+function paintLayer(width, height, s, view, { mask, strength }, wanted) {
+  const ratio = devicePixelRatio || 1;
+  const { reach, cells } = mask;
+  for (let i = 0; i < s.count; i++) {
+    if (!wanted(i)) continue;
+    const x = Math.round((s.x[i] * view.scale + view.left) * ratio);
+    const y = Math.round((view.top - s.y[i] * view.scale) * ratio);
+    if (x < reach || y < reach || x >= width - reach || y >= height - reach) continue;
+    stamp(s.pixels, width, x, y, cells, s.colours[s.group[i]], strength);
+  }
 }
 
 function stamp(pixels, width, x, y, cells, colour, strength) {
