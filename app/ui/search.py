@@ -90,10 +90,10 @@ def _query_preview(gallery: Gallery, link: Link) -> None:
         name = readable(photo.path)
         if reason := why_missing(gallery, photo, side=TILE_SIDE):
             look.placeholder(f"This photo cannot be shown: {reason}.")
-            look.detail(name)
         else:
             # A part is enlarged by whoever looks for it: the large picture is worth its time.
             _croppable(link, view_url(photo) if link.crop else thumb_url(photo), name=name)
+        look.detail(name)
 
 
 def _croppable(link: Link, src: str, *, name: str) -> None:

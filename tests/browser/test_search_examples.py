@@ -34,6 +34,7 @@ def test_a_part_of_the_query_is_searched_for_and_named_by_the_link(
     assert set(parts.ids(parts.hits(page))) == set(whole)
     page.get_by_role("button", name="Whole photo").click()
     expect(page).to_have_url(f"{app.url}/?q=1")
+    expect(parts.hits(page).first).to_have_attribute("data-id", whole[0])
     assert parts.ids(parts.hits(page)) == whole
 
 
