@@ -7,6 +7,7 @@ import socket
 import sys
 import threading
 import webbrowser
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -90,10 +91,10 @@ def cli(gallery: Path, photos: Path | None, port: int | None, host: str, no_brow
             # Some browsers keep the caller waiting; the server must not.
             threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
 
-    try:
+    # Ctrl-C may end the server's loop before it becomes an exception: both ways are an end.
+    with suppress(KeyboardInterrupt):
         serve(library, host=host, port=chosen, ready=ready)
-    except KeyboardInterrupt:
-        click.echo("\nLookalike has ended.", err=True)
+    click.echo("\nLookalike has ended.", err=True)
 
 
 def _free_port(host: str, wanted: int | None) -> int:

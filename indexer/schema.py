@@ -41,9 +41,15 @@ def check_version(path: Path) -> None:
         GalleryError: with the command that helps.
     """
     with connected(path, read_only=True) as connection:
-        if _version(connection, path) < len(MIGRATIONS):
+        version = _version(connection, path)
+        if version == 0:
             raise GalleryError(
-                f"{shown(path)} was made by an older version of Lookalike, or is not complete",
+                f"{shown(path)} is not complete",
+                hint=f"`ssl-index build PHOTOS -o {quoted(path.parent)}` goes on with it",
+            )
+        if version < len(MIGRATIONS):
+            raise GalleryError(
+                f"{shown(path)} was made by an older version of Lookalike",
                 hint=f"`ssl-index update {quoted(path.parent)}` brings it up to date",
             )
 

