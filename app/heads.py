@@ -4,6 +4,7 @@ Every head is linear, so that it can be merged into the encoder's ONNX file: one
 `rows @ coef_.T + intercept_`, and probabilities are the softmax of the scores over a temperature.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Self
 
@@ -31,7 +32,7 @@ MOST_STEPS = 200
 EPSILON = 1e-12
 
 
-class LinearHead(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sklearn has no types
+class LinearHead(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]  # sklearn has no types
     """What heads share once `coef_` `(c, d)`, `intercept_` `(c,)` and `classes_` are learned."""
 
     temperature: float
@@ -73,9 +74,9 @@ class LinearHead(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sklea
         scores: np.ndarray = X @ self.coef_.T + self.intercept_
         return scores
 
+    @abstractmethod
     def _learned(self, rows: np.ndarray, numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Weights `(c, d)` and biases `(c,)` from `(n, d)` float64 and `(n,)` class numbers."""
-        raise NotImplementedError
 
 
 class NearestMean(LinearHead):

@@ -1,7 +1,6 @@
 """What is looked up: one direction made of photos, parts and examples, and what lies along it."""
 
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import ceil
 
@@ -10,17 +9,11 @@ from PIL import Image
 
 from app.link import Crop, Link
 from app.uploads import Uploads
+from indexer import examples
 from indexer.duplicates import near_groups
 from indexer.gallery import Gallery, Hit
-from training.errors import ConfigError, PhotoError
+from training.errors import PhotoError
 from training.photos import decode
-
-# How hard photos push that results should not be like, beside a pull of 1 in all: Rocchio's
-# classic half, which the ranking from a few examples takes as well.
-PUSH = 0.5
-
-# Below this length a direction is made of rounding.
-SHORTEST = 1e-3
 
 # Bars of the histogram of scores, from 0 to 1.
 BARS = 50
@@ -62,8 +55,8 @@ def answer(
     """
     started = time.perf_counter()
     query = direction(gallery, uploads, link)
-    examples = frozenset(example.photo for example in (*link.likes, *link.unlikes))
-    exclude = examples if link.photo is None else examples | {link.photo}
+    chosen = frozenset(example.photo for example in (*link.likes, *link.unlikes))
+    exclude = chosen if link.photo is None else chosen | {link.photo}
     scores = _scores(gallery, query, among, exclude)
     low = -1.0 if link.min_score is None else link.min_score
     hits, alike = _hits(gallery, query, link, among, exclude)
@@ -81,8 +74,7 @@ def answer(
 def direction(gallery: Gallery, uploads: Uploads, link: Link) -> np.ndarray:
     """The query's direction: `(d,)` float32, unit length.
 
-    The weighted mean of what results should be like (the query itself weighs 1), less `PUSH`
-    times the mean of what they should not be like, each times its weight.
+    The query itself weighs 1 beside the examples that results should be like.
 
     Raises:
         GalleryError: the gallery knows no such photo.
@@ -93,18 +85,7 @@ def direction(gallery: Gallery, uploads: Uploads, link: Link) -> np.ndarray:
     pushes = [(gallery.embedding(e.photo), e.weight) for e in link.unlikes]
     if link.photo is not None or link.upload is not None:
         pulls.insert(0, (_embedding(gallery, uploads, link), 1.0))
-    combined = np.zeros(gallery.encoder.dim, dtype=np.float64)
-    if pulls:
-        combined += _weighted_sum(pulls) / sum(weight for _, weight in pulls)
-    if pushes:
-        combined -= PUSH * _weighted_sum(pushes) / len(pushes)
-    length = np.linalg.norm(combined)
-    if length < SHORTEST:
-        raise ConfigError(
-            "these examples cancel out: what is liked and what is not are the same",
-            hint="take one of them out, or change its weight",
-        )
-    return np.asarray(combined / length, dtype=np.float32)
+    return examples.direction(pulls, pushes)
 
 
 def sample(gallery: Gallery, count: int) -> tuple[Hit, ...]:
@@ -116,11 +97,6 @@ def sample(gallery: Gallery, count: int) -> tuple[Hit, ...]:
         for hit in gallery.search(towards / np.linalg.norm(towards), k=1):
             found[hit.id] = hit
     return tuple(found.values())[:count]
-
-
-def _weighted_sum(examples: Sequence[tuple[np.ndarray, float]]) -> np.ndarray:
-    rows = np.stack([row for row, _ in examples]).astype(np.float64)  # (n, d)
-    return np.asarray([weight for _, weight in examples] @ rows)
 
 
 def _scores(

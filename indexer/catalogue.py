@@ -65,12 +65,12 @@ class Catalogue:
 
     def state(self) -> State:
         """What the gallery is now."""
-        with self._reading() as connection:
+        with schema.reading(self.path) as connection:
             return _state(connection)
 
     def counts(self) -> Counts:
         """How many paths, distinct photos and skipped files there are."""
-        with self._reading() as connection:
+        with schema.reading(self.path) as connection:
             row = connection.execute(
                 "SELECT (SELECT count(*) FROM photos),"
                 " (SELECT count(DISTINCT content_id) FROM photos),"
@@ -80,7 +80,7 @@ class Catalogue:
 
     def photos(self, *, staged: bool) -> dict[bytes, KnownPhoto]:
         """Every path, with whether its content has a (staged) embedding."""
-        with self._reading() as connection:
+        with schema.reading(self.path) as connection:
             rows = connection.execute(
                 "SELECT path, photos.size_bytes, mtime_ns, hash, vectors.content_id IS NOT NULL"
                 " FROM photos JOIN contents ON contents.id = content_id"
@@ -90,7 +90,7 @@ class Catalogue:
 
     def embedded_hashes(self, *, staged: bool) -> set[bytes]:
         """The contents that have a (staged) embedding, with or without a path."""
-        with self._reading() as connection:
+        with schema.reading(self.path) as connection:
             vectors = _table(staged=staged)
             rows = connection.execute(
                 f"SELECT hash FROM contents JOIN {vectors} ON contents.id = content_id"
@@ -99,7 +99,7 @@ class Catalogue:
 
     def skipped(self) -> list[KnownSkip]:
         """Every file that could not be used, in the order of the paths."""
-        with self._reading() as connection:
+        with schema.reading(self.path) as connection:
             rows = connection.execute(
                 "SELECT path, reason, size_bytes, mtime_ns FROM skipped ORDER BY path"
             )
@@ -107,12 +107,12 @@ class Catalogue:
 
     def embeddings(self) -> Embeddings:
         """The published embeddings of all photos that have a path."""
-        with self._reading() as connection:
+        with schema.reading(self.path) as connection:
             return _live_embeddings(connection)
 
     def staged_sample(self, *, most: int, seed: int) -> StagedSample:
         """Embeddings of at most `most` photos that have a path, drawn by `seed`."""
-        with self._reading() as connection:
+        with schema.reading(self.path) as connection:
             ids = connection.execute(f"SELECT content_id FROM staged WHERE {_HAS_PATH}").fetchall()
             drawn = random.Random(seed).sample(ids, min(most, len(ids)))
             find = "SELECT vector FROM staged WHERE content_id = ?"
@@ -121,7 +121,7 @@ class Catalogue:
 
     def first_paths(self, ids: list[int]) -> dict[int, bytes]:
         """The first path, in byte order, of each of `ids` that has one."""
-        with self._reading() as connection:
+        with schema.reading(self.path) as connection:
             rows = connection.execute(
                 "SELECT content_id, min(path) FROM photos"
                 " WHERE content_id IN (SELECT value FROM json_each(?)) GROUP BY content_id",
@@ -188,20 +188,11 @@ class Catalogue:
             connection.execute("VACUUM")
 
     @contextmanager
-    def _reading(self) -> Iterator[Connection]:
-        """One consistent view: what is read inside belongs to one moment."""
-        with schema.connected(self.path, read_only=True) as connection:
-            connection.execute("BEGIN")
-            yield connection
-
-    @contextmanager
     def _writing(self) -> Iterator[Connection]:
         """One transaction; an error inside leaves the catalogue as it was."""
-        with schema.connected(self.path) as connection:
-            connection.execute("BEGIN IMMEDIATE")
+        with schema.writing(self.path) as connection:
             yield connection
             checksums.seal(connection)
-            connection.execute("COMMIT")
 
 
 def _table(*, staged: bool) -> str:

@@ -7,10 +7,10 @@ import click
 from indexer.commands.building import build_command, update_command
 from indexer.commands.giving import doctor_command, export_command
 from indexer.commands.looking import info_command
+from indexer.commands.mapping import map_command
 from indexer.commands.reviewing import duplicates_command, outliers_command
 from indexer.commands.searching import search_command
-from indexer.map_command import map_command
-from indexer.verify_command import verify_command
+from indexer.commands.verifying import verify_command
 from training.console import run_command
 
 COMMANDS = (

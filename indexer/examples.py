@@ -13,8 +13,8 @@ from indexer.wording import shown
 from training.errors import ConfigError, PhotoError
 from training.photos import read_photo
 
-# How hard photos push that results should not be like, beside a pull of 1 in all: half, as in
-# Rocchio's relevance feedback and as the app's search has it.
+# How hard photos push that results should not be like, beside a pull of 1 in all: Rocchio's
+# classic half, which the ranking from a few examples takes as well.
 PUSH = 0.5
 
 # Below this length a direction is made of rounding.
@@ -127,8 +127,9 @@ def direction(
     """Where to search: the weighted mean of the likes less `PUSH` times that of the unlikes.
 
     Args:
-        likes: embeddings `(d,)` of unit length, each with its weight; at least one.
+        likes: embeddings `(d,)` of unit length, each with its weight.
         unlikes: the same; they push by `PUSH` times their weight, divided by how many they are.
+            One example at least is needed, of either kind.
 
     Returns:
         `(d,)` float32, of unit length.
@@ -136,9 +137,11 @@ def direction(
     Raises:
         ConfigError: the examples cancel each other out.
     """
-    combined = _weighted_sum(likes) / sum(weight for _, weight in likes)  # (d,)
+    combined = np.zeros_like((*likes, *unlikes)[0][0], dtype=np.float64)  # (d,)
+    if likes:
+        combined += _weighted_sum(likes) / sum(weight for _, weight in likes)
     if unlikes:
-        combined = combined - PUSH * _weighted_sum(unlikes) / len(unlikes)
+        combined -= PUSH * _weighted_sum(unlikes) / len(unlikes)
     length = float(np.linalg.norm(combined))
     if length < SHORTEST:
         raise ConfigError(

@@ -86,6 +86,19 @@ class GalleryFolder:
             mark_folder(self.path)
             yield
 
+    def published(self, state: State) -> Published:
+        """The encoder of a gallery whose first build has finished.
+
+        Raises:
+            GalleryError: it has not, with the command that goes on.
+        """
+        if state.published is None:
+            raise GalleryError(
+                f"the first build of the gallery {shown(self.path)} has not finished",
+                hint=f"`ssl-index build PHOTOS -o {quoted(self.path)}` goes on with it",
+            )
+        return state.published
+
     def open_encoder(self, published: Published, *, device: str) -> OnnxEncoder:
         """The encoder that the gallery's embeddings were made with.
 

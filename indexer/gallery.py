@@ -16,10 +16,10 @@ from indexer.encoder import OnnxEncoder
 from indexer.expansion import expanded_search
 from indexer.filters import Filter
 from indexer.folder import GalleryFolder
-from indexer.records import PhotoFacts, Published, State
+from indexer.records import PhotoFacts, State
 from indexer.selection import facts_of, select
 from indexer.vectors import VectorIndex
-from indexer.wording import quoted, shown
+from indexer.wording import shown
 from training.errors import GalleryError, LookalikeError, PhotoError
 from training.photos import Photo, SkippedFile, decode, read_file
 from training.spec import EncoderSpec
@@ -94,7 +94,7 @@ class Gallery:
         while True:
             state = catalogue.state()
             try:
-                encoder = place.open_encoder(_published(place, state), device=device)
+                encoder = place.open_encoder(place.published(state), device=device)
                 root = _photo_root(place, state, photos)
                 return cls(place, encoder, _open_index(place, catalogue, state), photo_root=root)
             except GalleryError:
@@ -223,7 +223,7 @@ def describe(folder: Path) -> GalleryInfo:
     place.check()
     catalogue = Catalogue.open(place.catalogue)
     state, counts = catalogue.state(), catalogue.counts()
-    published = _published(place, state)
+    published = place.published(state)
     return GalleryInfo(
         folder=folder,
         photo_root=Path(fsdecode(state.photo_root or b"")),
@@ -252,15 +252,6 @@ def skipped_files(folder: Path) -> list[SkippedFile]:
     ]
 
 
-def _published(place: GalleryFolder, state: State) -> Published:
-    if state.published is None:
-        raise GalleryError(
-            f"the first build of the gallery {shown(place.path)} has not finished",
-            hint=f"`ssl-index build PHOTOS -o {quoted(place.path)}` goes on with it",
-        )
-    return state.published
-
-
 def _photo_root(place: GalleryFolder, state: State, photos: Path | None) -> Path:
     root = photos or Path(fsdecode(state.photo_root or b""))
     if root.is_dir():
@@ -273,7 +264,7 @@ def _photo_root(place: GalleryFolder, state: State, photos: Path | None) -> Path
 
 def _open_index(place: GalleryFolder, catalogue: Catalogue, state: State) -> VectorIndex:
     """The saved index, or one rebuilt from the catalogue."""
-    fingerprint = _published(place, state).fingerprint
+    fingerprint = place.published(state).fingerprint
     saved = vectors.load(place.path, generation=state.generation, encoder=fingerprint)
     if saved is not None:
         return saved

@@ -11,8 +11,7 @@ all threads, and two people who label at once wait for each other for a moment a
 
 import json
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from sqlite3 import Connection
@@ -90,12 +89,12 @@ class Labels:
 
     def revision(self) -> int:
         """A number that grows with every action."""
-        with self._reading() as connection:
+        with schema.reading(self.path) as connection:
             return int(connection.execute("SELECT max(id) FROM label_actions").fetchone()[0])
 
     def classes(self) -> tuple[ClassCount, ...]:
         """The classes in the order they were made, `NONE` last."""
-        with self._reading() as connection:
+        with schema.reading(self.path) as connection:
             rows = connection.execute(
                 f"SELECT classes.name, count(content_id) FROM {events.CLASSES} AS classes"
                 f" LEFT JOIN ({events.current()}) AS current ON current.name = classes.name"
@@ -106,13 +105,13 @@ class Labels:
 
     def current(self) -> dict[int, Label]:
         """The label of every labelled photo that has a path, by photo id, ascending."""
-        with self._reading() as connection:
+        with schema.reading(self.path) as connection:
             rows = connection.execute(events.current())
             return {row[0]: Label(*row) for row in rows}
 
     def of(self, ids: Iterable[int]) -> dict[int, Label]:
         """The labels of those of `ids` that have one."""
-        with self._reading() as connection:
+        with schema.reading(self.path) as connection:
             chosen = json.dumps([int(photo_id) for photo_id in ids])
             among = "SELECT DISTINCT value AS content_id FROM json_each(?)"
             rows = connection.execute(events.current(among), (chosen,))
@@ -124,7 +123,7 @@ class Labels:
         Each person's latest label counts, unless it was taken back or cleared. A label given in
         `review` settles what was said before it.
         """
-        with self._reading() as connection:
+        with schema.reading(self.path) as connection:
             rows = connection.execute(events.SAID).fetchall()
         said: dict[int, dict[str, Label | None]] = {}
         for photo_id, name, source, who, at, action in rows:
@@ -163,7 +162,7 @@ class Labels:
         cleaned = {new.photo_id: _cleaned(new) for new in labels}
         if not cleaned:
             return 0
-        with self._writing() as connection:
+        with schema.writing(self.path) as connection:
             events.check_photos(connection, list(cleaned))
             action = events.add_action(connection, "label", who)
             names = dict.fromkeys(new.name for new in cleaned.values() if new.name is not None)
@@ -185,7 +184,7 @@ class Labels:
             LabelError: the name cannot be one of a class.
         """
         cleaned = class_name(name)
-        with self._writing() as connection:
+        with schema.writing(self.path) as connection:
             if events.find_class(connection, cleaned) is not None:
                 return 0
             action = events.add_action(connection, "add", who)
@@ -199,7 +198,7 @@ class Labels:
             LabelError: there is no class `old`, or there is one `new`, or it is `NONE`.
         """
         cleaned = class_name(new)
-        with self._writing() as connection:
+        with schema.writing(self.path) as connection:
             class_id = events.find_own_class(connection, old, to_be="renamed")
             if events.find_class(connection, cleaned) is not None:
                 raise LabelError(
@@ -216,7 +215,7 @@ class Labels:
         Raises:
             LabelError: there is no such class, or it is `NONE`.
         """
-        with self._writing() as connection:
+        with schema.writing(self.path) as connection:
             class_id = events.find_own_class(connection, name, to_be="removed")
             action = events.add_action(connection, "remove", who)
             events.name_class(connection, action, class_id, None)
@@ -227,7 +226,7 @@ class Labels:
 
         What somebody has changed since then stays as it is.
         """
-        with self._writing() as connection:
+        with schema.writing(self.path) as connection:
             found = connection.execute(
                 "SELECT id, kind FROM label_actions AS action WHERE who = ? AND kind <> 'undo'"
                 " AND NOT EXISTS (SELECT 1 FROM label_actions WHERE undoes = action.id)"
@@ -241,19 +240,6 @@ class Labels:
             photos, left = events.take_back_labels(connection, action, event)
             classes = events.take_back_classes(connection, action, event)
         return Undone(event, kind, photos, left, classes)
-
-    @contextmanager
-    def _reading(self) -> Iterator[Connection]:
-        with schema.connected(self.path, read_only=True) as connection:
-            connection.execute("BEGIN")
-            yield connection
-
-    @contextmanager
-    def _writing(self) -> Iterator[Connection]:
-        with schema.connected(self.path) as connection:
-            connection.execute("BEGIN IMMEDIATE")
-            yield connection
-            connection.execute("COMMIT")
 
 
 def class_name(text: str) -> str:

@@ -54,7 +54,7 @@ def verify(folder: Path) -> list[Check]:
         state = Catalogue(place.catalogue).state()
     except GalleryError as error:
         return [Check("catalogue", error.message, "catalogue.sqlite", error.hint)]
-    published = _published(place, state)
+    published = place.published(state)
     checks = [
         _catalogue(place, state),
         _encoder(place, state, published),
@@ -96,7 +96,7 @@ def verify_photos(
     place = GalleryFolder(folder)
     catalogue = Catalogue.open(place.catalogue)
     state = catalogue.state()
-    published = _published(place, state)
+    published = place.published(state)
     root = photos or Path(fsdecode(state.photo_root or b""))
     encoder = place.open_encoder(published, device=device)
     embeddings = catalogue.embeddings()
@@ -132,15 +132,6 @@ def verify_photos(
             _rebuild(place, state),
         ),
     ]
-
-
-def _published(place: GalleryFolder, state: State) -> Published:
-    if state.published is None:
-        raise GalleryError(
-            f"the first build of the gallery {shown(place.path)} has not finished",
-            hint=f"`ssl-index build PHOTOS -o {quoted(place.path)}` goes on with it",
-        )
-    return state.published
 
 
 def _catalogue(place: GalleryFolder, state: State) -> Check:

@@ -5,11 +5,12 @@ from pathlib import Path
 
 import click
 
-from indexer.commands.searching import chosen_filter
 from indexer.commands.shared import (
     FOLDER,
+    chosen_filter,
     gallery_argument,
     json_option,
+    narrowing_options,
     photos_option,
     print_json,
     print_table,
@@ -32,16 +33,7 @@ from training.errors import ConfigError, GalleryError
     metavar="FILE",
     help="Where to write: the name ends in .parquet, .npz or .csv.",
 )
-@click.option(
-    "--in", "folder", metavar="FOLDER", help="Only photos below this folder of the photo root."
-)
-@click.option(
-    "--where",
-    "conditions",
-    multiple=True,
-    metavar="CONDITIONS",
-    help="Only photos of this date, size, camera or label, as in `ssl-index search`.",
-)
+@narrowing_options
 @click.option("--force", is_flag=True, help="Write over a file that is there.")
 @click.option("--dry-run", is_flag=True, help="Say what would be written, and write nothing.")
 @photos_option

@@ -6,10 +6,8 @@ import click
 
 from indexer.commands.shared import (
     check_one_format,
+    format_options,
     gallery_argument,
-    json_option,
-    jsonl_option,
-    null_option,
     path_text,
     photos_option,
     print_json,
@@ -33,9 +31,7 @@ from indexer.outliers import NEIGHBOURS, Outlier, find_outliers
 )
 @click.option("--exact", is_flag=True, help="Only files that are byte for byte the same.")
 @photos_option
-@json_option
-@jsonl_option
-@null_option
+@format_options
 def duplicates_command(
     *,
     gallery: Path,
@@ -81,9 +77,7 @@ def duplicates_command(
     help="How many of a photo's nearest count.",
 )
 @photos_option
-@json_option
-@jsonl_option
-@null_option
+@format_options
 def outliers_command(
     *,
     gallery: Path,

@@ -10,11 +10,11 @@ import numpy as np
 
 from indexer.commands.shared import (
     check_one_format,
+    chosen_filter,
     device_option,
+    format_options,
     gallery_argument,
-    json_option,
-    jsonl_option,
-    null_option,
+    narrowing_options,
     path_text,
     photos_option,
     print_json,
@@ -32,7 +32,7 @@ from indexer.examples import (
     parse_example,
 )
 from indexer.expansion import pays
-from indexer.filters import Filter, parse_where
+from indexer.filters import Filter
 from indexer.gallery import Gallery, Hit
 from indexer.wording import shown
 
@@ -87,17 +87,7 @@ class Asked:
     type=click.IntRange(min=1),
     help="How many photos to find for each image.",
 )
-@click.option(
-    "--in", "folder", metavar="FOLDER", help="Only photos below this folder of the photo root."
-)
-@click.option(
-    "--where",
-    "conditions",
-    multiple=True,
-    metavar="CONDITIONS",
-    help="Only photos of this date, size, camera or label: "
-    "`date >= 2021-05 and side >= 1000`; repeat it to ask for more.",
-)
+@narrowing_options
 @click.option("--min-score", type=click.FloatRange(-1, 1), help="Leave out photos that score less.")
 @click.option("--dedup", is_flag=True, help="Show near-duplicates once.")
 @click.option(
@@ -107,9 +97,7 @@ class Asked:
 )
 @photos_option
 @device_option
-@json_option
-@jsonl_option
-@null_option
+@format_options
 def search_command(
     *,
     gallery: Path,
@@ -165,18 +153,6 @@ def search_command(
         print_paths(dict.fromkeys(hit.path for _, hits in results for hit in hits))
     else:
         _show(results, opened, among)
-
-
-def chosen_filter(folder: str | None, conditions: Sequence[str]) -> Filter:
-    """What --in and --where ask for together.
-
-    Raises:
-        ConfigError: they are no folder or no conditions.
-    """
-    wanted = Filter()
-    for text in conditions:
-        wanted = parse_where(text, wanted)
-    return wanted if folder is None else wanted.within(folder)
 
 
 def _named(images: Sequence[str]) -> list[Example]:

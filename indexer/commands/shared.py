@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from indexer.filters import Filter, parse_where
 from indexer.providers import DEVICES
 from training.console import readable
 
@@ -28,6 +29,27 @@ Command = TypeVar("Command", bound=Callable[..., None])
 def gallery_argument(command: Command) -> Command:
     """GALLERY, the first word of most commands."""
     return click.argument("gallery", type=FOLDER)(command)
+
+
+def narrowing_options(command: Command) -> Command:
+    """--in and --where: `chosen_filter` makes one filter of them."""
+    folder = click.option(
+        "--in", "folder", metavar="FOLDER", help="Only photos below this folder of the photo root."
+    )
+    where = click.option(
+        "--where",
+        "conditions",
+        multiple=True,
+        metavar="CONDITIONS",
+        help="Only photos of this date, size, camera or label: "
+        "`date >= 2021-05 and side >= 1000`; repeat it to ask for more.",
+    )
+    return folder(where(command))
+
+
+def format_options(command: Command) -> Command:
+    """--json, --jsonl and -0: `check_one_format` refuses two of them."""
+    return json_option(jsonl_option(null_option(command)))
 
 
 def json_option(command: Command) -> Command:
@@ -83,6 +105,18 @@ def check_one_format(**chosen: bool) -> None:
     names = [name for name, wanted in chosen.items() if wanted]
     if len(names) > 1:
         raise click.UsageError(f"choose one of {' and '.join(names)}")
+
+
+def chosen_filter(folder: str | None, conditions: Sequence[str]) -> Filter:
+    """What --in and --where ask for together.
+
+    Raises:
+        ConfigError: they are no folder or no conditions.
+    """
+    wanted = Filter()
+    for text in conditions:
+        wanted = parse_where(text, wanted)
+    return wanted if folder is None else wanted.within(folder)
 
 
 def print_json(value: object) -> None:

@@ -5,9 +5,10 @@ import pytest
 from PIL import Image
 
 from app.link import Crop, Example, Link
-from app.query import PUSH, answer, direction, sample
+from app.query import answer, direction, sample
 from app.uploads import Uploads
 from indexer.build import BuildRequest, build
+from indexer.examples import PUSH
 from indexer.gallery import Gallery
 from training.errors import ConfigError, GalleryError, PhotoError
 from training.progress import Silent

@@ -6,15 +6,16 @@ from pathlib import Path
 
 import click
 
+from indexer.commands.shared import gallery_argument, json_option
 from indexer.layout import MAP_FILE, drawn
 from indexer.wording import shown
 from training.progress import duration
 
 
 @click.command("map")
-@click.argument("gallery", type=click.Path(path_type=Path))
+@gallery_argument
 @click.option("--again", is_flag=True, help="Draw it even where the one that is kept is good.")
-@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+@json_option
 def map_command(gallery: Path, again: bool, as_json: bool) -> None:
     """Draw the map of GALLERY, where photos that look alike lie together.
 

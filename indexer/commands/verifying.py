@@ -1,42 +1,37 @@
 """`ssl-index verify`: is a gallery whole, and which command repairs it?"""
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 
 import click
 
-from indexer.providers import DEVICES
+from indexer.commands.shared import (
+    device_option,
+    gallery_argument,
+    json_option,
+    photos_option,
+    print_json,
+)
 from indexer.verify import Check, verify, verify_photos
 from training.console import ConsoleProgress, readable, stop_on_interrupt
 from training.errors import GalleryError
 
-_FOLDER = click.Path(path_type=Path)
-
 
 @click.command("verify")
-@click.argument("gallery", type=_FOLDER)
+@gallery_argument
 @click.option(
     "--deep", is_flag=True, help="Read every photo's file again too, and embed 200 of them again."
 )
-@click.option(
-    "--photos",
-    metavar="DIR",
-    type=_FOLDER,
-    help="Where the gallery's photos are now, if they moved; for --deep.",
-)
-@click.option(
-    "--device",
-    type=click.Choice(DEVICES),
-    default="auto",
-    show_default=True,
-    help="Where the encoder runs; for --deep.",
-)
-@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
+@photos_option
+@device_option
+@json_option
 def verify_command(
     gallery: Path, deep: bool, photos: Path | None, device: str, as_json: bool
 ) -> None:
-    """Check every file of GALLERY against its checksum, and the files against each other."""
+    """Check every file of GALLERY against its checksum, and the files against each other.
+
+    --photos and --device are for --deep.
+    """
     checks = verify(gallery)
     if deep and not any(check.problem for check in checks):
         with ConsoleProgress() as progress, stop_on_interrupt() as stop:
@@ -44,7 +39,7 @@ def verify_command(
                 gallery, photos=photos, device=device, progress=progress, stop=stop
             )
     if as_json:
-        click.echo(json.dumps([asdict(check) for check in checks], indent=1))
+        print_json([asdict(check) for check in checks])
     else:
         click.echo("\n".join(_line(check) for check in checks))
     failed = [check for check in checks if check.problem]
