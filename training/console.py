@@ -1,5 +1,6 @@
 """What every command line shares: friendly errors, exit codes, progress on stderr."""
 
+import atexit
 import errno
 import logging
 import os
@@ -55,6 +56,8 @@ _STORAGE_ERRORS = {
 def run_command(command: click.Command, *, name: str) -> NoReturn:
     """Run a click command as a process: every error one line, every outcome its exit code."""
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
+    # Last of all: Python's own way out takes a moment, in which Ctrl-C would replace the exit code.
+    atexit.register(signal.signal, signal.SIGINT, signal.SIG_IGN)
     sys.exit(_outcome(lambda: command.main(prog_name=name, standalone_mode=False)))
 
 
@@ -63,7 +66,8 @@ def stop_on_interrupt() -> Iterator[Callable[[], bool]]:
     """Ctrl-C asks for a stop; a second one leaves at once.
 
     Gives the question that long work asks between its steps. Leaving at once is safe: files are
-    written beside and renamed, the catalogue changes in transactions.
+    written beside and renamed, the catalogue changes in transactions. Once asked, it stays so to
+    the end of the process, which is near.
     """
     asked = threading.Event()
 
@@ -77,7 +81,8 @@ def stop_on_interrupt() -> Iterator[Callable[[], bool]]:
     try:
         yield asked.is_set
     finally:
-        signal.signal(signal.SIGINT, before)
+        if not asked.is_set():
+            signal.signal(signal.SIGINT, before)
 
 
 def storage_error(error: OSError) -> StorageError | None:

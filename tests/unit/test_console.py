@@ -130,6 +130,49 @@ def test_ctrl_c_exits_with_130_without_a_traceback(run: Run) -> None:
     assert outcome.stderr.strip() == "interrupted"
 
 
+# Each is a moment after the first Ctrl-C at which the second one comes.
+STOPPED = """
+import atexit, os, signal, threading, time, click
+from training.console import run_command, stop_on_interrupt
+from training.errors import Interrupted
+
+def interrupt():
+    os.kill(os.getpid(), signal.SIGINT)
+
+class Late:
+    def __del__(self, interrupt=interrupt):
+        interrupt()
+
+@click.command()
+def command():
+    with stop_on_interrupt() as stop:
+        interrupt()
+        assert stop()
+    {then}
+    raise Interrupted("stopped")
+
+run_command(command, name="ssl-test")
+"""
+
+
+@pytest.mark.parametrize(
+    "then",
+    [
+        "interrupt()",
+        "threading.Thread(target=lambda: (time.sleep(0.2), interrupt(), time.sleep(60))).start()",
+        "atexit.register(interrupt)",
+        "globals().update(late=Late())",
+    ],
+    ids=["still-working", "threads-end", "at-exit", "python-ends"],
+)
+def test_a_second_ctrl_c_leaves_at_once_whenever_it_comes(then: str) -> None:
+    script = STOPPED.replace("{then}", then)
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+
+    assert ended.returncode == 130, ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
 @pytest.mark.parametrize(
     ("ending", "found"),
     [("disk-full", "cannot write run/encoder.safetensors: the disk is full"),
