@@ -48,7 +48,6 @@ function row(entry, title, weights, change) {
 
 function press(sign, words, name) {
   const button = element("button", "", sign);
-  button.type = "button";
   button.title = words;
   button.setAttribute("aria-label", words);
   button.dataset.name = name;
@@ -62,9 +61,3 @@ function list(items) {
 }
 
 // Text goes in as text, never as markup: names of files are not ours.
-function element(name, className = "", text = "") {
-  const made = document.createElement(name);
-  made.className = className;
-  made.textContent = text;
-  return made;
-}

@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from importlib.resources import files
 
 import streamlit as st
+
+from app.ui.components.beside import beside
 
 # What a click on plus or minus steps through.
 WEIGHTS = (0.25, 0.5, 1.0, 2.0, 4.0)
@@ -62,10 +63,9 @@ def _described(entry: Entry) -> dict[str, object]:
     return {"id": entry.id, "src": entry.src, "name": entry.name, "weight": entry.weight}
 
 
-def _beside(name: str) -> str:
-    return files("app.ui.components").joinpath(name).read_text(encoding="utf-8")
-
-
 _basket = st.components.v2.component(
-    "lookalike_basket", html=_HTML, css=_beside("basket.css"), js=_beside("basket.js")
+    "lookalike_basket",
+    html=_HTML,
+    css=beside("announcer.css", "basket.css"),
+    js=beside("basket.js", "elements.js"),
 )

@@ -1,8 +1,8 @@
 """A button that copies text, or the page's own link, to the clipboard."""
 
-from importlib.resources import files
-
 import streamlit as st
+
+from app.ui.components.beside import beside
 
 _HTML = """
 <button type="button"><span class="label"></span></button>
@@ -22,10 +22,9 @@ def copy_button(label: str, *, key: str, done: str, text: str | None = None) -> 
     _copy(key=key, data={"label": label, "done": done, "text": text}, width="content")
 
 
-def _beside(name: str) -> str:
-    return files("app.ui.components").joinpath(name).read_text(encoding="utf-8")
-
-
 _copy = st.components.v2.component(
-    "lookalike_clipboard", html=_HTML, css=_beside("clipboard.css"), js=_beside("clipboard.js")
+    "lookalike_clipboard",
+    html=_HTML,
+    css=beside("announcer.css", "clipboard.css"),
+    js=beside("clipboard.js"),
 )

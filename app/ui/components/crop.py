@@ -1,11 +1,11 @@
 """A photo on which a region can be drawn; its script and style lie beside it."""
 
 from collections.abc import Callable
-from importlib.resources import files
 
 import streamlit as st
 
 from app.link import Crop
+from app.ui.components.beside import beside
 
 _HTML = """
 <div class="frame" tabindex="0" role="application">
@@ -49,10 +49,6 @@ def crop_photo(
     )
 
 
-def _beside(name: str) -> str:
-    return files("app.ui.components").joinpath(name).read_text(encoding="utf-8")
-
-
 _crop = st.components.v2.component(
-    "lookalike_crop", html=_HTML, css=_beside("crop.css"), js=_beside("crop.js")
+    "lookalike_crop", html=_HTML, css=beside("announcer.css", "crop.css"), js=beside("crop.js")
 )

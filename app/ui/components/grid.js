@@ -120,12 +120,7 @@ function newTile() {
   const tile = element("div", "tile");
   tile.setAttribute("role", "listitem");
   const open = button("open");
-  const picture = element("img");
-  picture.loading = "lazy";
-  picture.decoding = "async";
-  picture.draggable = false;
-  picture.onload = () => tile.classList.add("loaded");
-  picture.onerror = () => tile.classList.add("missing");
+  const picture = newPicture(tile);
   const gone = element("span", "gone");
   gone.textContent = "This photo is not on the disk any more";
   const chips = element("span", "chips");
@@ -139,13 +134,7 @@ function show(tile, photo, index, data) {
   const [open, ...others] = tile.children;
   const [picture, , chips] = open.children;
   const score = chips.firstChild;
-  tile.dataset.index = index;
-  tile.dataset.id = photo.id;
-  tile.style.setProperty("--aspect", photo.aspect);
-  if (picture.getAttribute("src") !== photo.src) {
-    tile.classList.remove("loaded", "missing");
-    picture.src = photo.src;
-  }
+  showPicture(tile, picture, photo, index);
   picture.alt = photo.name;
   const scored = photo.score !== null;
   score.textContent = scored ? photo.score.toFixed(2) : "";
@@ -224,32 +213,6 @@ function rove(wall, index, focus) {
   if (focus) wall.children[index]?.firstChild.focus();
 }
 
-// The tile that a key leads to from tile `from`; null for other keys.
-function destination(wall, from, key) {
-  const last = wall.children.length - 1;
-  if (key === "ArrowRight") return Math.min(last, from + 1);
-  if (key === "ArrowLeft") return Math.max(0, from - 1);
-  if (key === "Home") return 0;
-  if (key === "End") return last;
-  if (key === "ArrowDown") return nextRow(wall, from, 1);
-  if (key === "ArrowUp") return nextRow(wall, from, -1);
-  return null;
-}
-
-// Rows hold different numbers of photos: the nearest centre in the next row counts.
-function nextRow(wall, from, direction) {
-  const boxes = [...wall.children].map((tile) => tile.getBoundingClientRect());
-  const centre = boxes[from].left + boxes[from].width / 2;
-  const beyond = boxes
-    .map((box, index) => ({ index, top: box.top, off: Math.abs(box.left + box.width / 2 - centre) }))
-    .filter(({ top }) => (top - boxes[from].top) * direction > 1);
-  if (!beyond.length) return from;
-  const tops = beyond.map(({ top }) => top);
-  const row = direction > 0 ? Math.min(...tops) : Math.max(...tops);
-  const inRow = beyond.filter(({ top }) => Math.abs(top - row) <= 1);
-  return inRow.reduce((best, tile) => (tile.off < best.off ? tile : best)).index;
-}
-
 // A dialog cannot give the focus back into a shadow root, so it is fetched back here.
 function refocusAfterDialog(state, wall) {
   state.watcher?.disconnect();
@@ -282,15 +245,7 @@ function indexOf(node) {
 
 function button(does) {
   const made = element("button", does);
-  made.type = "button";
   made.dataset.does = does;
   made.textContent = WORDS[does]?.[0] ?? "";
-  return made;
-}
-
-// Text goes in as text, never as markup: names of files are not ours.
-function element(name, className = "") {
-  const made = document.createElement(name);
-  made.className = className;
   return made;
 }

@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from importlib.resources import files
 from typing import Literal
 
 import streamlit as st
+
+from app.ui.components.beside import beside
 
 # How high a row is before it is stretched to the full width, in CSS pixels.
 ROW_HEIGHT = 190
@@ -138,10 +139,9 @@ def _nothing() -> None:
     """The run that follows reads the value itself."""
 
 
-def _beside(name: str) -> str:
-    return files("app.ui.components").joinpath(name).read_text(encoding="utf-8")
-
-
 _grid = st.components.v2.component(
-    "lookalike_grid", html=_HTML, css=_beside("grid.css"), js=_beside("grid.js")
+    "lookalike_grid",
+    html=_HTML,
+    css=beside("announcer.css", "grid.css"),
+    js=beside("grid.js", "walls.js", "elements.js"),
 )

@@ -209,12 +209,3 @@ function tell(s, text, bad = false) {
 function say(s, text) {
   s.announcer.textContent = text;
 }
-
-// Text goes in as text, never as markup: names of files and classes are not ours.
-function element(kind, className = "", text = "") {
-  const made = document.createElement(kind);
-  made.className = className;
-  if (kind === "button") made.type = "button";
-  if (text) made.textContent = text;
-  return made;
-}

@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from importlib.resources import files
 from typing import Literal
 
 import streamlit as st
 
 from app.desk import Action, Answer, ClassRow
+from app.ui.components.beside import beside
 
 Mode = Literal["queue", "grid"]
 
@@ -112,15 +112,18 @@ def _stored_key(key: str) -> str:
     return f"{key}-stored"
 
 
-def _beside(name: str) -> str:
-    return files("app.ui.components").joinpath(name).read_text(encoding="utf-8")
-
-
-_PARTS = ("labeller.js", "labeller_classes.js", "labeller_queue.js", "labeller_wall.js")
+_PARTS = (
+    "labeller.js",
+    "labeller_classes.js",
+    "labeller_queue.js",
+    "labeller_wall.js",
+    "walls.js",
+    "elements.js",
+)
 
 _desk = st.components.v2.component(
     "lookalike_labeller",
-    html=_beside("labeller.html"),
-    css=_beside("labeller.css"),
-    js="\n".join(map(_beside, _PARTS)),
+    html=beside("labeller.html"),
+    css=beside("announcer.css", "labeller.css"),
+    js=beside(*_PARTS),
 )

@@ -122,25 +122,14 @@ function showWall(s) {
 
 function newTile() {
   const tile = element("button", "tile");
-  const picture = element("img");
-  picture.loading = "lazy";
-  picture.decoding = "async";
-  picture.draggable = false;
-  picture.onload = () => tile.classList.add("loaded");
-  picture.onerror = () => tile.classList.add("missing");
+  const picture = newPicture(tile);
   tile.append(picture, element("span", "tick", "✓"), element("span", "chip"));
   return tile;
 }
 
 function showTile(s, tile, photo, index) {
   const [picture, , chip] = tile.children;
-  tile.dataset.index = index;
-  tile.dataset.id = photo.id;
-  tile.style.setProperty("--aspect", photo.aspect);
-  if (picture.getAttribute("src") !== photo.src) {
-    tile.classList.remove("loaded", "missing");
-    picture.src = photo.src;
-  }
+  showPicture(tile, picture, photo, index);
   picture.alt = "";
   showChip(s, chip, photo.id, photo.guess);
   const said = labelOf(s, photo.id);
@@ -152,26 +141,4 @@ function showTile(s, tile, photo, index) {
   const spoken = said ? `labelled ${said}` : photo.guess ? `perhaps ${photo.guess}` : "no label";
   tile.setAttribute("aria-label", `${photo.name}, ${spoken}`);
   tile.title = photo.name;
-}
-
-// The tile that a key leads to from tile `from`; null for other keys.
-function destination(wall, from, key) {
-  const last = wall.children.length - 1;
-  if (key === "ArrowRight") return Math.min(last, from + 1);
-  if (key === "ArrowLeft") return Math.max(0, from - 1);
-  if (key === "Home") return 0;
-  if (key === "End") return last;
-  if (key !== "ArrowDown" && key !== "ArrowUp") return null;
-  const boxes = [...wall.children].map((tile) => tile.getBoundingClientRect());
-  const centre = (box) => box.left + box.width / 2;
-  const here = boxes[from];
-  if (!here) return null;
-  const sign = key === "ArrowDown" ? 1 : -1;
-  const beyond = boxes
-    .map((box, index) => ({ index, off: Math.abs(centre(box) - centre(here)), top: box.top }))
-    .filter(({ top }) => (top - here.top) * sign > 1);
-  // Nearest row first, and in it the nearest centre.
-  beyond.sort((a, b) => (a.top - b.top) * sign || a.off - b.off);
-  const row = beyond.filter(({ top }) => Math.abs(top - beyond[0].top) <= 1);
-  return row.length ? row[0].index : from;
 }

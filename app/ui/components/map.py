@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from importlib.resources import files
 
 import numpy as np
 import pandas as pd
 import streamlit as st
 
 from app.maps import Colouring
+from app.ui.components.beside import beside
 from indexer.layout import Layout
 
 _HELP = (
@@ -122,13 +122,9 @@ def _nothing() -> None:
     """The run that follows reads the value itself."""
 
 
-def _beside(name: str) -> str:
-    return files("app.ui.components").joinpath(name).read_text(encoding="utf-8")
-
-
 _map = st.components.v2.component(
     "lookalike_map",
     html=_HTML,
-    css=_beside("map.css"),
-    js="\n".join(map(_beside, ("map.js", "map_paint.js", "map_hands.js"))),
+    css=beside("announcer.css", "map.css"),
+    js=beside("map.js", "map_paint.js", "map_hands.js"),
 )

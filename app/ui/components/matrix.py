@@ -1,10 +1,11 @@
 """The confusion matrix as a table whose cells are buttons."""
 
 from collections.abc import Sequence
-from importlib.resources import files
 
 import numpy as np
 import streamlit as st
+
+from app.ui.components.beside import beside
 
 _HTML = """
 <div class="scroll"><table>
@@ -39,10 +40,6 @@ def _nothing() -> None:
     """The run that follows reads the value itself."""
 
 
-def _beside(name: str) -> str:
-    return files("app.ui.components").joinpath(name).read_text(encoding="utf-8")
-
-
 _matrix = st.components.v2.component(
-    "lookalike_matrix", html=_HTML, css=_beside("matrix.css"), js=_beside("matrix.js")
+    "lookalike_matrix", html=_HTML, css=beside("matrix.css"), js=beside("matrix.js")
 )

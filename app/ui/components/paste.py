@@ -1,12 +1,12 @@
 """Ctrl-V anywhere on the page hands an image to the page's drop zone."""
 
-from importlib.resources import files
-
 import streamlit as st
+
+from app.ui.components.beside import beside
 
 _paste = st.components.v2.component(
     "lookalike_paste",
-    js=files("app.ui.components").joinpath("paste.js").read_text(encoding="utf-8"),
+    js=beside("paste.js"),
 )
 
 
