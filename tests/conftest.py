@@ -27,6 +27,8 @@ FIXTURE_FILES = (
     "fixtures_killing",
     "fixtures_runs",
     "fixtures_labels",
+    "fixtures_commands",
+    "fixtures_pages",
 )
 
 NOBODY = 65534

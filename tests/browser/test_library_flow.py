@@ -42,7 +42,7 @@ def test_a_bad_photo_is_listed_and_an_update_can_be_cancelled_and_goes_on(
     page.get_by_role("link", name="Library").click()
     expect(page.get_by_role("heading", name="1 file skipped")).to_be_visible()
     with page.expect_download() as download:
-        page.get_by_role("button", name="Download as CSV").click()
+        page.get_by_role("button", name="Download as CSV", exact=True).click()
     with download.value.path().open(encoding="utf-8", newline="") as text:
         [head, row] = csv.reader(text)
     assert head == ["path", "reason"]

@@ -1,40 +1,10 @@
 """The header that all pages share, and what becomes of a page's errors."""
 
-import warnings
-from pathlib import Path
-
-import pytest
-
-from app.library import Library
-from app.ui import served, serving
-from indexer.build import BuildRequest, build
-from training.progress import Silent
-
-with warnings.catch_warnings():
-    # Streamlit's own imports, not ours.
-    warnings.simplefilter("ignore")
-    from streamlit.testing.v1 import AppTest
-
-SECONDS = 60.0  # a slow machine's first run imports a lot
+from typing import Any
 
 
-@pytest.fixture
-def library(shape_folder: Path, toy_encoder: Path, tmp_path: Path) -> Library:
-    folder = tmp_path / "gallery"
-    build(BuildRequest(shape_folder, folder, encoder=toy_encoder), progress=Silent())
-    made = Library(folder)
-    served.provide(made)
-    return made
-
-
-def text_of(page: AppTest) -> str:
-    assert not page.exception, page.exception
-    return "\n".join(block.proto.body for block in page.get("html"))
-
-
-@pytest.mark.usefixtures("library")
-def test_every_page_has_a_link_in_the_header() -> None:
-    page = AppTest.from_file(str(serving.SCRIPT), default_timeout=SECONDS).run()
+def test_every_page_has_a_link_in_the_header(text_of: Any, visit: Any) -> None:
+    page = visit()
     links = [link.proto.label for link in page.get("page_link")]
     assert links[0] == "Search"
     assert "Library" in links
@@ -53,16 +23,15 @@ def broken_page() -> None:
     frame.run([st.Page(page, title="Broken", default=True)])
 
 
-@pytest.mark.usefixtures("library")
-def test_an_error_of_a_page_is_said_in_words_below_the_header() -> None:
-    said = text_of(AppTest.from_function(broken_page, default_timeout=SECONDS).run())
+def test_an_error_of_a_page_is_said_in_words_below_the_header(text_of: Any, run_page: Any) -> None:
+    said = text_of(run_page(broken_page))
     assert "the shelf broke" in said
     assert "mend it" in said
     assert "24 photos" in said
 
 
-def test_a_gallery_that_is_gone_leaves_the_header(library: Library) -> None:
+def test_a_gallery_that_is_gone_leaves_the_header(library: Any, text_of: Any, visit: Any) -> None:
     (library.folder / "catalogue.sqlite").unlink()
-    page = AppTest.from_file(str(serving.SCRIPT), default_timeout=SECONDS).run()
+    page = visit()
     assert "The gallery cannot be used" in text_of(page)
     assert page.get("page_link")

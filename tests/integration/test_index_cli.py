@@ -8,46 +8,17 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 from PIL import Image
 
-from indexer.cli import cli
 from training.checkpoint import ENCODER_FILE, save_encoder
-from training.console import run_command
 from training.models import build_backbone
 from training.spec import EncoderSpec, Preprocessing
 
 COMMAND = [sys.executable, "-c", "from indexer.cli import main; main()"]
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How a command ended."""
-
-    code: int
-    out: str
-    err: str
-
-
-SslIndex = Callable[..., Outcome]
-
-
-@pytest.fixture
-def ssl_index(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> SslIndex:
-    """Runs the command in this process, with its real exit code and streams."""
-
-    def run(*arguments: object) -> Outcome:
-        monkeypatch.setattr(sys, "argv", ["ssl-index", *map(str, arguments)])
-        with pytest.raises(SystemExit) as left:
-            run_command(cli, name="ssl-index")
-        assert isinstance(left.value.code, int)
-        return Outcome(left.value.code, *capfd.readouterr())
-
-    return run
 
 
 @pytest.fixture
@@ -62,7 +33,7 @@ def built(studio: Any) -> Any:
 
 
 def test_building_prints_a_flat_report_and_nothing_else_on_stdout(
-    ssl_index: SslIndex, studio: Any
+    ssl_index: Any, studio: Any
 ) -> None:
     (studio.photos / "bad.jpg").write_bytes(b"no photo")
     done = ssl_index(
@@ -80,7 +51,7 @@ def test_building_prints_a_flat_report_and_nothing_else_on_stdout(
     assert f"ssl-index info {studio.folder} --skipped" in done.err
 
 
-def test_building_tells_people_in_words(ssl_index: SslIndex, studio: Any) -> None:
+def test_building_tells_people_in_words(ssl_index: Any, studio: Any) -> None:
     done = ssl_index(
         "build", studio.photos, "-o", studio.folder, "--encoder", studio.request.encoder
     )
@@ -89,7 +60,7 @@ def test_building_tells_people_in_words(ssl_index: SslIndex, studio: Any) -> Non
 
 
 def test_searching_gives_a_block_for_each_image_with_paths_that_come_back(
-    ssl_index: SslIndex, studio: Any
+    ssl_index: Any, studio: Any
 ) -> None:
     studio.paint("odd \udcff\n.png", "pink")
     studio.build()
@@ -105,9 +76,7 @@ def test_searching_gives_a_block_for_each_image_with_paths_that_come_back(
     assert os.fsencode(blocks[1]["hits"][0]["path"]) == b"odd \xff\n.png"
 
 
-def test_searching_shows_people_a_table_on_one_line_a_photo(
-    ssl_index: SslIndex, studio: Any
-) -> None:
+def test_searching_shows_people_a_table_on_one_line_a_photo(ssl_index: Any, studio: Any) -> None:
     studio.paint("odd \udcff\n.png", "pink")
     studio.build()
     done = ssl_index("search", studio.folder, studio.photos / "odd \udcff\n.png", "-k", "1")
@@ -116,14 +85,14 @@ def test_searching_shows_people_a_table_on_one_line_a_photo(
     assert r"odd \xff\x0a.png" in row
 
 
-def test_info_describes_the_gallery(ssl_index: SslIndex, built: Any) -> None:
+def test_info_describes_the_gallery(ssl_index: Any, built: Any) -> None:
     facts = json.loads(ssl_index("info", built.folder, "--json").out)
     assert (facts["photos"], facts["skipped"], facts["dim"]) == (4, 1, 16)
     assert facts["photo_root"] == str(built.photos)
     assert "photos       4" in ssl_index("info", built.folder).out
 
 
-def test_info_lists_every_skipped_file_with_its_reason(ssl_index: SslIndex, built: Any) -> None:
+def test_info_lists_every_skipped_file_with_its_reason(ssl_index: Any, built: Any) -> None:
     shown = ssl_index("info", built.folder, "--skipped").out
     assert shown.count("\n") == 1
     assert r"bad \xff\x0a.jpg" in shown
@@ -152,7 +121,7 @@ def test_an_error_is_one_line_and_a_hint(
     arguments: tuple[str, ...],
     message: str,
     hint: str,
-    ssl_index: SslIndex,
+    ssl_index: Any,
     studio: Any,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -178,14 +147,14 @@ def test_an_error_is_one_line_and_a_hint(
     "arguments",
     [(), ("search", "g"), ("search", "g", "x", "-k", "0"), ("build", "p", "--device", "tpu")],
 )
-def test_wrong_usage_has_its_own_exit_code(arguments: tuple[str, ...], ssl_index: SslIndex) -> None:
+def test_wrong_usage_has_its_own_exit_code(arguments: tuple[str, ...], ssl_index: Any) -> None:
     done = ssl_index(*arguments)
     assert done.code == 2
     assert "Usage: ssl-index" in done.err
 
 
 def test_a_folder_that_may_not_be_written_is_told_in_one_line(
-    ssl_index: SslIndex, as_nobody: AbstractContextManager[None], studio: Any, tmp_path: Path
+    ssl_index: Any, as_nobody: AbstractContextManager[None], studio: Any, tmp_path: Path
 ) -> None:
     encoder = tmp_path / "own.onnx"
     encoder.write_bytes(studio.request.encoder.read_bytes())

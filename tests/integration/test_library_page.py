@@ -1,19 +1,9 @@
 """The Library page without a browser: what it says of a gallery. Clicks are in tests/browser."""
 
-import warnings
 from pathlib import Path
+from typing import Any
 
-from app.library import Library
 from app.ui import served
-from indexer.build import BuildRequest, build
-from training.progress import Silent
-
-with warnings.catch_warnings():
-    # Streamlit's own imports, not ours.
-    warnings.simplefilter("ignore")
-    from streamlit.testing.v1 import AppTest
-
-SECONDS = 60.0  # a slow machine's first run imports a lot
 
 
 def library_page() -> None:
@@ -24,22 +14,11 @@ def library_page() -> None:
     frame.run([st.Page(library_page.page, title="Library", default=True)])
 
 
-def visit(shapes: Path, encoder: Path, folder: Path) -> AppTest:
-    build(BuildRequest(shapes, folder, encoder=encoder), progress=Silent())
-    served.provide(Library(folder))
-    return AppTest.from_function(library_page, default_timeout=SECONDS).run()
-
-
-def text_of(page: AppTest) -> str:
-    assert not page.exception, page.exception
-    return "\n".join(block.proto.body for block in page.get("html"))
-
-
 def test_the_page_tells_what_the_gallery_is(
-    shape_folder: Path, toy_encoder: Path, tmp_path: Path
+    shape_folder: Path, text_of: Any, run_page: Any
 ) -> None:
     (shape_folder / "copy.jpg").write_bytes((shape_folder / "cross" / "cross-002.jpg").read_bytes())
-    said = text_of(visit(shape_folder, toy_encoder, tmp_path / "gallery"))
+    said = text_of(run_page(library_page))
     assert "24 different, and 1 exact copies of some" in said
     assert "toy encoder 0" in said
     assert "lookalike 0.1" in said
@@ -48,11 +27,11 @@ def test_the_page_tells_what_the_gallery_is(
 
 
 def test_skipped_files_are_listed_with_reasons_and_can_be_searched(
-    shape_folder: Path, toy_encoder: Path, tmp_path: Path
+    shape_folder: Path, text_of: Any, run_page: Any
 ) -> None:
     (shape_folder / "broken.jpg").write_bytes(b"not an image")
     (shape_folder / "=formula.txt").write_bytes(b"text")
-    page = visit(shape_folder, toy_encoder, tmp_path / "gallery")
+    page = run_page(library_page)
     assert "2 files skipped" in text_of(page)
     assert page.dataframe[0].value["Path"].tolist() == ["=formula.txt", "broken.jpg"]
     assert "not an image" in page.dataframe[0].value["Why"][1]
@@ -63,12 +42,12 @@ def test_skipped_files_are_listed_with_reasons_and_can_be_searched(
 
 
 def test_an_update_of_the_page_is_told_with_its_counts(
-    shape_folder: Path, toy_encoder: Path, tmp_path: Path
+    shape_folder: Path, text_of: Any, run_page: Any
 ) -> None:
-    page = visit(shape_folder, toy_encoder, tmp_path / "gallery")
+    page = run_page(library_page)
     (shape_folder / "cross" / "cross-002.jpg").rename(shape_folder / "moved.jpg")
     served.library().update()
-    served.library().updates.wait(SECONDS)
+    served.library().updates.wait(60)
     said = text_of(page.run())
     assert "Up to date: 24 files seen" in said
     assert "<dd>1</dd><dt>Moved</dt>" in said
@@ -76,10 +55,10 @@ def test_an_update_of_the_page_is_told_with_its_counts(
 
 
 def test_a_photo_folder_that_is_gone_is_said_in_words(
-    shape_folder: Path, toy_encoder: Path, tmp_path: Path
+    shape_folder: Path, text_of: Any, run_page: Any
 ) -> None:
-    page = visit(shape_folder, toy_encoder, tmp_path / "gallery")
-    shape_folder.rename(tmp_path / "elsewhere")
+    page = run_page(library_page)
+    shape_folder.rename(shape_folder.with_name("elsewhere"))
     said = text_of(page.button(key="update-start").click().run())
     assert "are not in" in said
     assert page.button(key="update-start").label == "Update now"

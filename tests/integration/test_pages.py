@@ -1,12 +1,11 @@
 """The Search page without a browser: what each state says. Clicks are in tests/browser."""
 
 import importlib.machinery
-import json
 import subprocess
 import sys
-import warnings
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -16,43 +15,8 @@ from app.ui import served, serving
 from indexer.build import BuildRequest, build
 from training.progress import Silent
 
-with warnings.catch_warnings():
-    # Streamlit's own imports, not ours.
-    warnings.simplefilter("ignore")
-    from streamlit.testing.v1 import AppTest
 
-SECONDS = 60.0  # a slow machine's first run imports a lot
-
-
-@pytest.fixture
-def library(shape_folder: Path, toy_encoder: Path, tmp_path: Path) -> Library:
-    folder = tmp_path / "gallery"
-    (shape_folder / "broken.jpg").write_bytes(b"not an image")
-    build(BuildRequest(shape_folder, folder, encoder=toy_encoder), progress=Silent())
-    made = Library(folder, seconds_between_openings=0)
-    served.provide(made)
-    return made
-
-
-@pytest.fixture
-def visit(library: Library) -> Callable[..., AppTest]:
-    """Opens the page: `visit(q="3", k="5")`."""
-
-    def visit_page(**params: str) -> AppTest:
-        page = AppTest.from_file(str(serving.SCRIPT), default_timeout=SECONDS)
-        for name, value in params.items():
-            page.query_params[name] = value
-        return page.run()
-
-    return visit_page
-
-
-def text_of(page: AppTest) -> str:
-    assert not page.exception, page.exception
-    return "\n".join(block.proto.body for block in page.get("html"))
-
-
-def link_of(page: AppTest) -> dict[str, str]:
+def link_of(page: Any) -> dict[str, str]:
     """What the address bar would say; AppTest keeps a list where a visit gave the value."""
     found = page.query_params
     return {
@@ -61,17 +25,18 @@ def link_of(page: AppTest) -> dict[str, str]:
     }
 
 
-def tiles_of(page: AppTest, grid: str) -> list[dict[str, object]]:
-    """What a grid was given to draw; empty where there is no such grid."""
-    for component in page.get("bidi_component"):
-        data = json.loads(component.proto.json) if component.proto.json else {}
-        if data and data.get("action") == grid:
-            return data["tiles"]
-    return []
+@pytest.fixture
+def tiles_of(grids_of: Any) -> Callable[[Any, str], list[dict[str, Any]]]:
+    """The tiles of the grid whose clicks mean something; none where there is no such grid."""
+
+    def tiles(page: Any, action: str) -> list[dict[str, Any]]:
+        return next((g["tiles"] for g in grids_of(page) if g["action"] == action), [])
+
+    return tiles
 
 
 def test_the_start_page_says_what_the_gallery_holds_and_offers_photos(
-    visit: Callable[..., AppTest],
+    visit: Any, text_of: Any, tiles_of: Any
 ) -> None:
     page = visit()
     assert "24 photos" in text_of(page)
@@ -82,7 +47,9 @@ def test_the_start_page_says_what_the_gallery_holds_and_offers_photos(
     assert all(tile["score"] is None for tile in samples)
 
 
-def test_a_link_to_a_photo_shows_its_hits_with_scores(visit: Callable[..., AppTest]) -> None:
+def test_a_link_to_a_photo_shows_its_hits_with_scores(
+    visit: Any, text_of: Any, tiles_of: Any
+) -> None:
     page = visit(q="3", k="5")
     tiles = tiles_of(page, "open")
     scores = [tile["score"] for tile in tiles]
@@ -94,20 +61,20 @@ def test_a_link_to_a_photo_shows_its_hits_with_scores(visit: Callable[..., AppTe
 
 
 def test_a_tile_asks_for_its_picture_by_id_and_content_alone(
-    visit: Callable[..., AppTest], library: Library
+    visit: Any, library: Library, tiles_of: Any
 ) -> None:
     for tile in tiles_of(visit(q="3"), "open"):
         content_hash = library.gallery().photo(tile["id"]).content_hash
         assert tile["src"] == f"/thumb/{tile['id']}?v={content_hash}"
 
 
-def test_the_controls_show_what_the_link_says(visit: Callable[..., AppTest]) -> None:
+def test_the_controls_show_what_the_link_says(visit: Any) -> None:
     page = visit(q="3", k="7", min="0.25")
     assert page.segmented_control(key="results").value == 7
     assert page.slider(key="min_score").value == 0.25
 
 
-def test_the_link_says_what_the_controls_show(visit: Callable[..., AppTest]) -> None:
+def test_the_link_says_what_the_controls_show(visit: Any, tiles_of: Any) -> None:
     page = visit(q="3")
     page.segmented_control(key="results").set_value(24).run()
     page.slider(key="min_score").set_value(0.1).run()
@@ -116,7 +83,7 @@ def test_the_link_says_what_the_controls_show(visit: Callable[..., AppTest]) -> 
 
 
 def test_a_minimum_that_no_photo_reaches_says_what_the_best_is(
-    visit: Callable[..., AppTest],
+    visit: Any, text_of: Any, tiles_of: Any
 ) -> None:
     page = visit(q="3", min="1")
     assert "No photo reaches a score of 1.00" in text_of(page)
@@ -126,14 +93,16 @@ def test_a_minimum_that_no_photo_reaches_says_what_the_best_is(
 
 
 def test_an_unknown_photo_is_said_in_words_above_the_start_page(
-    visit: Callable[..., AppTest],
+    visit: Any, text_of: Any, tiles_of: Any
 ) -> None:
     page = visit(q="987654")
     assert "no photo with id 987654" in text_of(page)
     assert tiles_of(page, "similar")
 
 
-def test_a_link_that_makes_no_sense_is_said_in_words(visit: Callable[..., AppTest]) -> None:
+def test_a_link_that_makes_no_sense_is_said_in_words(
+    visit: Any, text_of: Any, tiles_of: Any
+) -> None:
     page = visit(q="../../etc/passwd", k="many", min="high")
     said = text_of(page)
     assert "names no photo" in said
@@ -143,14 +112,14 @@ def test_a_link_that_makes_no_sense_is_said_in_words(visit: Callable[..., AppTes
     assert tiles_of(page, "similar")
 
 
-def test_an_expired_upload_is_said_in_words(visit: Callable[..., AppTest]) -> None:
+def test_an_expired_upload_is_said_in_words(visit: Any, text_of: Any) -> None:
     page = visit(u="ab" * 32)
     assert "no longer kept" in text_of(page)
     assert "Add the image again" in text_of(page)
 
 
 def test_an_upload_becomes_a_link_and_finds_its_own_photo(
-    visit: Callable[..., AppTest], shape_folder: Path
+    visit: Any, shape_folder: Path, tiles_of: Any
 ) -> None:
     photo = shape_folder / "cross" / "cross-002.jpg"
     page = visit()
@@ -166,7 +135,7 @@ def test_an_upload_becomes_a_link_and_finds_its_own_photo(
     [(b"no image", "not an image"), (bytes(21 << 20), "at most 20 MB")],
 )
 def test_a_bad_upload_is_said_in_words_and_changes_nothing(
-    visit: Callable[..., AppTest], data: bytes, said: str
+    visit: Any, data: bytes, said: str, text_of: Any
 ) -> None:
     page = visit()
     page.file_uploader[0].upload("<b>odd</b>.jpg", data, "image/jpeg").run()
@@ -176,7 +145,7 @@ def test_a_bad_upload_is_said_in_words_and_changes_nothing(
 
 
 def test_cleared_uploads_are_gone_and_the_page_starts_anew(
-    visit: Callable[..., AppTest], library: Library, shape_folder: Path
+    visit: Any, library: Library, shape_folder: Path, text_of: Any
 ) -> None:
     key = library.uploads.keep((shape_folder / "cross" / "cross-002.jpg").read_bytes())
     page = visit(u=key)
@@ -188,7 +157,7 @@ def test_cleared_uploads_are_gone_and_the_page_starts_anew(
 
 
 def test_a_query_photo_that_vanished_still_finds_its_likes(
-    visit: Callable[..., AppTest], library: Library, shape_folder: Path
+    visit: Any, library: Library, shape_folder: Path, text_of: Any, tiles_of: Any
 ) -> None:
     (shape_folder / library.gallery().photo(3).path.decode()).unlink()
     page = visit(q="3")
@@ -197,7 +166,7 @@ def test_a_query_photo_that_vanished_still_finds_its_likes(
 
 
 def test_a_build_while_the_app_runs_shows_at_the_next_click(
-    visit: Callable[..., AppTest], library: Library, shape_folder: Path
+    visit: Any, library: Library, shape_folder: Path, text_of: Any
 ) -> None:
     page = visit()
     Image.new("RGB", (50, 50), "purple").save(shape_folder / "new.jpg")
@@ -206,7 +175,7 @@ def test_a_build_while_the_app_runs_shows_at_the_next_click(
 
 
 def test_a_gallery_that_vanished_while_the_app_runs_is_said_in_words(
-    visit: Callable[..., AppTest], library: Library
+    visit: Any, library: Library, text_of: Any
 ) -> None:
     page = visit()
     (library.folder / "catalogue.sqlite").unlink()
@@ -214,7 +183,7 @@ def test_a_gallery_that_vanished_while_the_app_runs_is_said_in_words(
 
 
 def test_a_gallery_of_one_photo_says_that_there_is_no_other(
-    toy_encoder: Path, tmp_path: Path, visit: Callable[..., AppTest]
+    toy_encoder: Path, tmp_path: Path, visit: Any, text_of: Any, tiles_of: Any
 ) -> None:
     photos = tmp_path / "one"
     photos.mkdir()

@@ -1,42 +1,11 @@
 """ssl-index update, duplicates, outliers, export and doctor as people and scripts use them."""
 
 import json
-import sys
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-
-from indexer.cli import cli
-from training.console import run_command
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How a command ended."""
-
-    code: int
-    out: str
-    err: str
-
-
-@pytest.fixture
-def ssl_index(
-    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> Callable[..., Outcome]:
-    """Runs the command in this process, with its real exit code and streams."""
-
-    def run(*arguments: object) -> Outcome:
-        monkeypatch.setattr(sys, "argv", ["ssl-index", *map(str, arguments)])
-        with pytest.raises(SystemExit) as left:
-            run_command(cli, name="ssl-index")
-        assert isinstance(left.value.code, int)
-        return Outcome(left.value.code, *capfd.readouterr())
-
-    return run
 
 
 @pytest.fixture

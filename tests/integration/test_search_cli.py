@@ -1,30 +1,13 @@
 """ssl-index search: examples, parts, filters and the forms its results come in."""
 
-import io
 import json
-import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
-
-from indexer.cli import cli
-from training.console import run_command
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How a command ended."""
-
-    code: int
-    out: str
-    err: str
-
-
-Search = Callable[..., Outcome]
 
 
 @pytest.fixture
@@ -40,32 +23,20 @@ def album(studio: Any) -> Any:
 
 
 @pytest.fixture
-def search(
-    album: Any, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> Search:
+def search(album: Any, ssl_index: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
     """Runs `ssl-index search GALLERY` in the folder of the photos."""
-
-    def run(*arguments: object, stdin: bytes = b"") -> Outcome:
-        monkeypatch.chdir(album.photos)
-        monkeypatch.setattr(sys, "argv", ["ssl-index", "search", str(album.folder),
-                                          *map(str, arguments)])  # fmt: skip
-        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
-        with pytest.raises(SystemExit) as left:
-            run_command(cli, name="ssl-index")
-        assert isinstance(left.value.code, int)
-        return Outcome(left.value.code, *capfd.readouterr())
-
-    return run
+    monkeypatch.chdir(album.photos)
+    return partial(ssl_index, "search", album.folder)
 
 
-def found(outcome: Outcome) -> list[list[str]]:
+def found(outcome: Any) -> list[list[str]]:
     """The paths of each search."""
     assert outcome.code == 0, outcome.err
     return [[hit["path"] for hit in block["hits"]] for block in json.loads(outcome.out)]
 
 
 def test_a_photo_of_the_gallery_is_named_by_its_id_and_does_not_find_itself(
-    search: Search, album: Any
+    search: Any, album: Any
 ) -> None:
     (photo_id,) = [p.id for p in album.gallery().photos(range(99)).values() if p.path == b"a.png"]
     (paths,) = found(search(f"id:{photo_id}", "-k", 99, "--json"))
@@ -73,20 +44,20 @@ def test_a_photo_of_the_gallery_is_named_by_its_id_and_does_not_find_itself(
     assert len(paths) == 14
 
 
-def test_a_part_of_a_photo_finds_what_the_part_shows(search: Search) -> None:
+def test_a_part_of_a_photo_finds_what_the_part_shows(search: Any) -> None:
     assert found(search("halves.png", "--crop", "0,0,40,100", "-k", 1, "--json")) == [["a.png"]]
     assert found(search("halves.png", "--crop", "60%,0%,40%,100%", "-k", 1, "--json")) == [
         ["c.png"]
     ]
 
 
-def test_likes_and_unlikes_make_one_search(search: Search) -> None:
+def test_likes_and_unlikes_make_one_search(search: Any) -> None:
     outcome = search("--like", "a.png:2", "--like", "c.png", "--unlike", "b.png", "--json")
     assert json.loads(outcome.out)[0]["query"] == "a.png and c.png, unlike b.png"
     assert {"a.png", "c.png"} <= set(found(outcome)[0][:4])
 
 
-def test_filters_narrow_the_search_itself(search: Search) -> None:
+def test_filters_narrow_the_search_itself(search: Any) -> None:
     (paths,) = found(search("a.png", "--in", "many", "-k", 4, "--json"))
     assert len(paths) == 4
     assert all(path.startswith("many/") for path in paths)
@@ -96,7 +67,7 @@ def test_filters_narrow_the_search_itself(search: Search) -> None:
 
 
 def test_a_photo_is_shown_by_its_path_in_the_folder_that_was_asked_for(
-    search: Search, album: Any
+    search: Any, album: Any
 ) -> None:
     (album.photos / "many" / "z.png").write_bytes((album.photos / "a.png").read_bytes())
     album.build()
@@ -104,11 +75,11 @@ def test_a_photo_is_shown_by_its_path_in_the_folder_that_was_asked_for(
     assert found(search("a.png", "-k", 1, "--in", "many", "--json")) == [["many/z.png"]]
 
 
-def test_results_below_the_least_score_are_left_out(search: Search) -> None:
+def test_results_below_the_least_score_are_left_out(search: Any) -> None:
     assert found(search("a.png", "--min-score", "0.9999", "--json")) == [["a.png"]]
 
 
-def test_near_duplicates_are_shown_once(search: Search, album: Any) -> None:
+def test_near_duplicates_are_shown_once(search: Any, album: Any) -> None:
     album.paint("red.bmp", "red")
     album.build()
     assert found(search("a.png", "-k", 2, "--json"))[0] == ["a.png", "red.bmp"]
@@ -118,12 +89,12 @@ def test_near_duplicates_are_shown_once(search: Search, album: Any) -> None:
     assert len(paths) == 3
 
 
-def test_a_list_on_stdin_is_a_search_for_each_line(search: Search) -> None:
+def test_a_list_on_stdin_is_a_search_for_each_line(search: Any) -> None:
     assert found(search("-", "-k", 1, "--json", stdin=b"a.png\nb.png\n")) == [["a.png"], ["b.png"]]
     assert found(search("-", "-k", 1, "--json", stdin=b"a.png\0b.png\0")) == [["a.png"], ["b.png"]]
 
 
-def test_lines_of_json_and_bare_paths_come_for_scripts(search: Search, album: Any) -> None:
+def test_lines_of_json_and_bare_paths_come_for_scripts(search: Any, album: Any) -> None:
     lines = search("a.png", "b.png", "-k", 2, "--jsonl").out.splitlines()
     assert [json.loads(line)["query"] for line in lines] == ["a.png"] * 2 + ["b.png"] * 2
     odd = album.paint("two\nlines.png", (250, 0, 0))
@@ -132,7 +103,7 @@ def test_lines_of_json_and_bare_paths_come_for_scripts(search: Search, album: An
     assert outcome.out.split("\0") == ["a.png", odd.name, ""]
 
 
-def test_expansion_can_be_asked_for(search: Search) -> None:
+def test_expansion_can_be_asked_for(search: Any) -> None:
     (paths,) = found(search("a.png", "--expand", "--json"))
     assert len(paths) == 10
     assert found(search("a.png", "--json")) == found(search("a.png", "--no-expand", "--json"))
@@ -156,7 +127,7 @@ def test_expansion_can_be_asked_for(search: Search) -> None:
     ],
 )
 def test_what_cannot_be_searched_is_said_in_words(
-    search: Search, arguments: list[str], code: int, message: str
+    search: Any, arguments: list[str], code: int, message: str
 ) -> None:
     outcome = search(*arguments)
     assert outcome.code == code, outcome.err

@@ -1,7 +1,6 @@
 """Symmetries, bounds and limits of the losses."""
 
 import math
-from collections.abc import Iterator
 
 import pytest
 import torch
@@ -21,13 +20,7 @@ counts = st.integers(2, 24)
 temperatures = st.floats(0.05, 2)
 
 
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """Tensors this small only wait for a second thread."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def pair(seed: int, count: int) -> tuple[Tensor, Tensor]:

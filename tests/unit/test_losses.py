@@ -1,7 +1,6 @@
 """The losses against their definitions, written out slowly."""
 
 import math
-from collections.abc import Iterator
 
 import pytest
 import torch
@@ -10,14 +9,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 
 from training.losses import byol_regression, nt_xent
 
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """Tensors this small only wait for a second thread."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def rows(count: int, dim: int, seed: int) -> Tensor:

@@ -1,7 +1,7 @@
 """SimCLR, SupCon and BYOL around a backbone small enough to look into."""
 
 import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -17,14 +17,7 @@ NAMES = ("simclr", "byol", "supcon")
 # Of the eight photos in `views`; two have none.
 LABELS = torch.tensor([0, 0, 1, -1, 1, 2, 2, -1])
 
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """Tensors this small only wait for a second thread."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def tiny_backbone() -> Backbone:
@@ -66,10 +59,6 @@ def train(method: Method, steps: int, step: Callable[[int], float] = lambda _: 0
         method.after_step(step(index))
 
 
-def snapshot(module: nn.Module) -> dict[str, Tensor]:
-    return copy.deepcopy(module.state_dict())
-
-
 def assert_same(first: dict[str, Tensor], second: dict[str, Tensor]) -> None:
     assert first.keys() == second.keys()
     for name, value in first.items():
@@ -78,12 +67,8 @@ def assert_same(first: dict[str, Tensor], second: dict[str, Tensor]) -> None:
 
 def online_state(method: BYOL) -> dict[str, Tensor]:
     """The online network under the names that the target has."""
-    parts = {"backbone": method.backbone, "projector": method.projector}
-    return {
-        f"{part}.{name}": value
-        for part, module in parts.items()
-        for name, value in module.state_dict().items()
-    }
+    parts = nn.ModuleDict({"backbone": method.backbone, "projector": method.projector})
+    return parts.state_dict()
 
 
 # ---- all methods
@@ -110,7 +95,7 @@ def test_training_trains_the_backbone_it_was_given(name: str) -> None:
     torch.manual_seed(0)
     backbone = tiny_backbone()
     method = build_method(name, backbone, projection_dim=5, hidden_dim=8, temperature=0.5)
-    before = snapshot(backbone)
+    before = copy.deepcopy(backbone.state_dict())
 
     train(method, steps=1)
 
@@ -154,7 +139,7 @@ def test_a_run_continues_from_its_state_as_if_never_stopped(name: str) -> None:
     train(whole, steps=4, step=lambda index: index / 4)
 
     train(stopped, steps=4, step=lambda index: index / 4)
-    resumed.load_state_dict(snapshot(stopped))
+    resumed.load_state_dict(copy.deepcopy(stopped.state_dict()))
     train(whole, steps=2)
     train(resumed, steps=2)
 
@@ -167,7 +152,7 @@ def test_a_frozen_block_stays_as_it_is(name: str) -> None:
     network = method.backbone.network
     assert isinstance(network, nn.Sequential)
     network[0].requires_grad_(False).eval()
-    before = snapshot(network[0])
+    before = copy.deepcopy(network[0].state_dict())
 
     train(method, steps=3)
 
@@ -181,7 +166,7 @@ def test_a_frozen_block_stays_as_it_is(name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_evaluation_mode_leaves_every_buffer_alone(name: str) -> None:
     method = build(name).eval()
-    before = snapshot(method)
+    before = copy.deepcopy(method.state_dict())
 
     with torch.no_grad():
         loss = method.loss(*views(), LABELS)
@@ -211,7 +196,7 @@ def test_simclr_compares_both_views_of_one_pass() -> None:
 
 def test_nothing_follows_a_step_of_simclr() -> None:
     method = build("simclr")
-    before = snapshot(method)
+    before = copy.deepcopy(method.state_dict())
 
     method.after_step(0.3)
 
@@ -282,7 +267,7 @@ def test_momentum_one_freezes_the_target_buffers_included() -> None:
     train(method, steps=1)
     method.loss(*views(), LABELS).backward()
     torch.optim.SGD(method.backbone.parameters(), lr=1.0).step()
-    before = snapshot(method.target)
+    before = copy.deepcopy(method.target.state_dict())
 
     method.after_step(1.0)
 
@@ -304,7 +289,7 @@ def test_the_target_moves_by_the_momentum_of_the_schedule() -> None:
     with torch.no_grad():
         for parameter in method.backbone.parameters():
             parameter.add_(1.0)
-    before = snapshot(method.target)
+    before = copy.deepcopy(method.target.state_dict())
 
     method.after_step(0.5)  # half way from 0.9 to 1
 
