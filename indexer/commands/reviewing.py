@@ -5,14 +5,12 @@ from pathlib import Path
 import click
 
 from indexer.commands.shared import (
-    check_one_format,
-    format_options,
+    Form,
+    form_options,
     gallery_argument,
     path_text,
     photos_option,
-    print_json,
-    print_json_lines,
-    print_paths,
+    print_results,
     print_table,
 )
 from indexer.duplicates import NEAR, Copy, DuplicateGroup, find_duplicates, wasted_bytes
@@ -31,32 +29,27 @@ from indexer.outliers import NEIGHBOURS, Outlier, find_outliers
 )
 @click.option("--exact", is_flag=True, help="Only files that are byte for byte the same.")
 @photos_option
-@format_options
+@form_options
 def duplicates_command(
     *,
     gallery: Path,
     threshold: float,
     exact: bool,
     photos: Path | None,
-    as_json: bool,
-    as_jsonl: bool,
-    as_paths: bool,
+    form: Form,
 ) -> None:
     """List photos of GALLERY that are there more than once, and which to keep.
 
     Nothing is ever deleted. -0 prints the files beside the one to keep.
     """
-    check_one_format(**{"--json": as_json, "--jsonl": as_jsonl, "-0": as_paths})
     opened = Gallery.open(gallery, photos=photos, device="cpu")
     groups = find_duplicates(opened, threshold=threshold, exact_only=exact)
-    if as_json:
-        print_json([_group(group) for group in groups])
-    elif as_jsonl:
-        print_json_lines(_group(group) for group in groups)
-    elif as_paths:
-        print_paths(copy.path for group in groups for copy in group.others)
-    else:
-        _show(groups)
+    print_results(
+        form,
+        map(_group, groups),
+        paths=(copy.path for group in groups for copy in group.others),
+        table=lambda: _show(groups),
+    )
 
 
 @click.command("outliers")
@@ -77,29 +70,25 @@ def duplicates_command(
     help="How many of a photo's nearest count.",
 )
 @photos_option
-@format_options
+@form_options
 def outliers_command(
     *,
     gallery: Path,
     count: int,
     neighbours: int,
     photos: Path | None,
-    as_json: bool,
-    as_jsonl: bool,
-    as_paths: bool,
+    form: Form,
 ) -> None:
     """List the photos of GALLERY that look like no other, the most alone first."""
-    check_one_format(**{"--json": as_json, "--jsonl": as_jsonl, "-0": as_paths})
     opened = Gallery.open(gallery, photos=photos, device="cpu")
     found = find_outliers(opened, count=count, neighbours=neighbours)
-    if as_json:
-        print_json([_outlier(one) for one in found])
-    elif as_jsonl:
-        print_json_lines(_outlier(one) for one in found)
-    elif as_paths:
-        print_paths(one.path for one in found)
-    else:
-        print_table(("score", "id", "path"), [(o.score, str(o.id), o.path) for o in found])
+    rows = [(one.score, str(one.id), one.path) for one in found]
+    print_results(
+        form,
+        map(_outlier, found),
+        paths=(one.path for one in found),
+        table=lambda: print_table(("score", "id", "path"), rows),
+    )
 
 
 def _show(groups: list[DuplicateGroup]) -> None:

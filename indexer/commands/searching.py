@@ -9,17 +9,15 @@ import click
 import numpy as np
 
 from indexer.commands.shared import (
-    check_one_format,
+    Form,
     chosen_filter,
     device_option,
-    format_options,
+    form_options,
     gallery_argument,
     narrowing_options,
     path_text,
     photos_option,
-    print_json,
-    print_json_lines,
-    print_paths,
+    print_results,
     print_table,
 )
 from indexer.duplicates import NEAR, near_groups
@@ -97,7 +95,7 @@ class Asked:
 )
 @photos_option
 @device_option
-@format_options
+@form_options
 def search_command(
     *,
     gallery: Path,
@@ -113,9 +111,7 @@ def search_command(
     expand: bool | None,
     photos: Path | None,
     device: str,
-    as_json: bool,
-    as_jsonl: bool,
-    as_paths: bool,
+    form: Form,
 ) -> None:
     """Find the photos in GALLERY that look most like each IMAGE.
 
@@ -123,7 +119,6 @@ def search_command(
     ended by zero bytes). --like and --unlike are added to each; without an IMAGE they are the
     search.
     """  # fmt: skip
-    check_one_format(**{"--json": as_json, "--jsonl": as_jsonl, "-0": as_paths})
     asked = Asked(
         k=k,
         likes=tuple(map(parse_example, likes)),
@@ -145,14 +140,15 @@ def search_command(
     ]
     if opened.encoder.warning:
         click.echo(opened.encoder.warning, err=True)
-    if as_json:
-        print_json([{"query": title, "hits": [_hit(h) for h in hits]} for title, hits in results])
-    elif as_jsonl:
-        print_json_lines({"query": title, **_hit(h)} for title, hits in results for h in hits)
-    elif as_paths:
-        print_paths(dict.fromkeys(hit.path for _, hits in results for hit in hits))
-    else:
-        _show(results, opened, among)
+    print_results(
+        form,
+        ({"query": title, **_hit(h)} for title, hits in results for h in hits),
+        paths=dict.fromkeys(hit.path for _, hits in results for hit in hits),
+        table=lambda: _show(results, opened, among),
+        document=lambda: [
+            {"query": title, "hits": [_hit(h) for h in hits]} for title, hits in results
+        ],
+    )
 
 
 def _named(images: Sequence[str]) -> list[Example]:

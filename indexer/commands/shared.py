@@ -3,9 +3,11 @@
 import json
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from enum import Enum
+from functools import wraps
 from os import fsdecode
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import click
 from rich.console import Console
@@ -24,6 +26,15 @@ FOLDER = click.Path(path_type=Path)
 PIPED_WIDTH = 10_000
 
 Command = TypeVar("Command", bound=Callable[..., None])
+
+
+class Form(Enum):
+    """How results are printed; the value is the option that asks for it."""
+
+    TABLE = ""
+    JSON = "--json"
+    LINES = "--jsonl"
+    PATHS = "-0"
 
 
 def gallery_argument(command: Command) -> Command:
@@ -47,9 +58,18 @@ def narrowing_options(command: Command) -> Command:
     return folder(where(command))
 
 
-def format_options(command: Command) -> Command:
-    """--json, --jsonl and -0: `check_one_format` refuses two of them."""
-    return json_option(jsonl_option(null_option(command)))
+def form_options(command: Callable[..., None]) -> Callable[..., None]:
+    """--json, --jsonl and -0, which the command gets as one `form`; two of them are refused."""
+
+    @wraps(command)
+    def with_form(*, as_json: bool, as_jsonl: bool, as_paths: bool, **given: Any) -> None:
+        asked = {Form.JSON: as_json, Form.LINES: as_jsonl, Form.PATHS: as_paths}
+        chosen = [form for form, wanted in asked.items() if wanted]
+        if len(chosen) > 1:
+            raise click.UsageError(f"choose one of {' and '.join(f.value for f in chosen)}")
+        command(form=chosen[0] if chosen else Form.TABLE, **given)
+
+    return json_option(jsonl_option(null_option(with_form)))
 
 
 def json_option(command: Command) -> Command:
@@ -96,17 +116,6 @@ def photos_option(command: Command) -> Command:
     )(command)
 
 
-def check_one_format(**chosen: bool) -> None:
-    """Refuse two output formats at once.
-
-    Raises:
-        click.UsageError: naming them.
-    """
-    names = [name for name, wanted in chosen.items() if wanted]
-    if len(names) > 1:
-        raise click.UsageError(f"choose one of {' and '.join(names)}")
-
-
 def chosen_filter(folder: str | None, conditions: Sequence[str]) -> Filter:
     """What --in and --where ask for together.
 
@@ -119,6 +128,34 @@ def chosen_filter(folder: str | None, conditions: Sequence[str]) -> Filter:
     return wanted if folder is None else wanted.within(folder)
 
 
+def print_results(
+    form: Form,
+    results: Iterable[Mapping[str, object]],
+    *,
+    paths: Iterable[bytes],
+    table: Callable[[], None],
+    document: Callable[[], object] | None = None,
+) -> None:
+    """Print what was found in the form asked for.
+
+    Args:
+        form: which.
+        results: what JSON says of each, a line a piece.
+        paths: the file of each.
+        table: prints them for people.
+        document: the whole as one JSON value; None is the list of results.
+    """
+    if form is Form.JSON:
+        print_json(document() if document else list(results))
+    elif form is Form.LINES:
+        for result in results:
+            click.echo(json.dumps(result))
+    elif form is Form.PATHS:
+        print_paths(paths)
+    else:
+        table()
+
+
 def print_json(value: object) -> None:
     """One JSON document.
 
@@ -126,12 +163,6 @@ def print_json(value: object) -> None:
     it is made of.
     """
     click.echo(json.dumps(value, indent=1))
-
-
-def print_json_lines(values: Iterable[Mapping[str, object]]) -> None:
-    """A line of JSON for each value."""
-    for value in values:
-        click.echo(json.dumps(value))
 
 
 def print_paths(paths: Iterable[bytes]) -> None:
