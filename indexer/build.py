@@ -7,10 +7,10 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from indexer import vectors
 from indexer.catalogue import Catalogue
 from indexer.centring import CentringPlan
 from indexer.folder import GalleryFolder
+from indexer.kinds import Wanted
 from indexer.ledger import Ledger
 from indexer.passes import (
     Pass,
@@ -21,6 +21,7 @@ from indexer.passes import (
 )
 from indexer.pipeline import Finished, embed_files
 from indexer.records import State
+from indexer.refreshing import refresh_index
 from indexer.report import IndexReport, absences, told
 from indexer.scan import Difference, find_difference
 from indexer.selection import fill_in_shots
@@ -54,6 +55,7 @@ class BuildRequest:
     centring: CentringPlan = field(default_factory=CentringPlan)
     prune: bool = False  # photos that are gone leave; else they stay, and are counted as missing
     verify_content: bool = False  # read files again whose size and time are what they were
+    index: Wanted | None = None  # the kind of index; None: as before, at first `auto`
     command: str = "ssl-index build"  # what another writer is told that must wait for this one
 
 
@@ -210,7 +212,9 @@ def _finish(
         notes.append(_outgrown(request, folder, before.published.photos, counts.distinct))
     if before.photo_root not in (None, os.fsencode(request.photos.resolve())):
         notes.append(f"the photos were in {shown(os.fsdecode(before.photo_root or b''))} before")
-    _refresh_index(folder, catalogue)
+    if request.index is not None:
+        catalogue.want_index(request.index)
+    notes.append(refresh_index(folder, catalogue))
     return tuple(note for note in notes if note)
 
 
@@ -223,11 +227,3 @@ def _outgrown(request: BuildRequest, folder: GalleryFolder, then: int, now: int)
         f"the encoder was fitted to {then:,} photos and the gallery now holds {now:,}: "
         f"{folder.rebuild_command(Path('RUN'))} fits it anew"
     )
-
-
-def _refresh_index(folder: GalleryFolder, catalogue: Catalogue) -> None:
-    state = catalogue.state()
-    assert state.published is not None
-    fingerprint = state.published.fingerprint
-    if vectors.load(folder.path, generation=state.generation, encoder=fingerprint) is None:
-        vectors.save(vectors.VectorIndex.build(catalogue.embeddings()), folder.path)

@@ -20,6 +20,7 @@ from sqlite3 import Connection, DatabaseError
 import numpy as np
 
 from indexer import checksums, schema
+from indexer.kinds import WANTED, Wanted
 from indexer.records import (
     Content,
     Counts,
@@ -137,6 +138,11 @@ class Catalogue:
             connection.execute("DELETE FROM staged")
             _set_meta(connection, pending=json.dumps(asdict(pending)))
 
+    def want_index(self, kind: Wanted) -> None:
+        """Remember the kind of index that was asked for."""
+        with self._writing() as connection:
+            _set_meta(connection, index=kind)
+
     def record(self, sightings: list[Sighting], skipped: list[KnownSkip], *, staged: bool) -> None:
         """Store a group of finished photos and of files that turned out to be none."""
         with self._writing() as connection:
@@ -204,7 +210,10 @@ def _state(connection: Connection) -> State:
     try:
         published = Published(**json.loads(meta["published"])) if "published" in meta else None
         pending = Pending(**json.loads(meta["pending"])) if "pending" in meta else None
-        return State(meta.get("photo_root"), int(meta["generation"]), published, pending)
+        index = meta.get("index", "auto")
+        if index not in WANTED:
+            raise ValueError(index)
+        return State(meta.get("photo_root"), int(meta["generation"]), published, pending, index)
     except (ValueError, TypeError, KeyError) as error:
         raise DatabaseError(f"what it says of itself cannot be read: {error!r}") from None
 

@@ -159,7 +159,7 @@ class GalleryFolder:
 
     def _half_written(self) -> list[Path]:
         """Temporary files of a process that was killed: `replacing` names them so."""
-        names = (MARKER, "encoder.*", "vectors*", "map.*")
+        names = (MARKER, "encoder.*", "vectors*", "map.*", "verified.*")
         found = [file for name in names for file in self.path.glob(f".{name}.*")]
         # The app writes uploads without being the gallery's writer: what is young may be its own.
         uploads = self.path.glob("uploads/.*.jpg.*")

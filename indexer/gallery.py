@@ -10,13 +10,14 @@ from pathlib import Path
 
 import numpy as np
 
-from indexer import vectors
+from indexer import index_files
 from indexer.catalogue import Catalogue
 from indexer.encoder import OnnxEncoder
 from indexer.expansion import expanded_search
 from indexer.filters import Filter
 from indexer.folder import GalleryFolder
 from indexer.records import PhotoFacts, State
+from indexer.refreshing import chosen_kind
 from indexer.selection import facts_of, select
 from indexer.vectors import VectorIndex
 from indexer.wording import shown
@@ -52,7 +53,9 @@ class GalleryInfo:
     fingerprint: str  # SHA-256 of encoder.onnx
     dim: int
     generation: int
-    index: str  # FAISS's name for its type
+    index: str  # the kind of index; "none yet" where the next opening makes it
+    index_reason: str  # why that kind
+    index_recall: float | None  # share of the ten nearest it finds, measured; None: all of them
     size_bytes: int
 
 
@@ -224,6 +227,7 @@ def describe(folder: Path) -> GalleryInfo:
     catalogue = Catalogue.open(place.catalogue)
     state, counts = catalogue.state(), catalogue.counts()
     published = place.published(state)
+    index = index_files.read_manifest(folder)
     return GalleryInfo(
         folder=folder,
         photo_root=Path(fsdecode(state.photo_root or b"")),
@@ -234,7 +238,9 @@ def describe(folder: Path) -> GalleryInfo:
         fingerprint=published.fingerprint,
         dim=published.dim,
         generation=state.generation,
-        index=vectors.INDEX_KEY,
+        index=index.kind if index else "none yet",
+        index_reason=index.why if index else "",
+        index_recall=index.recall if index else None,
         size_bytes=place.size_bytes(),
     )
 
@@ -265,7 +271,7 @@ def _photo_root(place: GalleryFolder, state: State, photos: Path | None) -> Path
 def _open_index(place: GalleryFolder, catalogue: Catalogue, state: State) -> VectorIndex:
     """The saved index, or one rebuilt from the catalogue."""
     fingerprint = place.published(state).fingerprint
-    saved = vectors.load(place.path, generation=state.generation, encoder=fingerprint)
+    saved = index_files.load(place.path, generation=state.generation, encoder=fingerprint)
     if saved is not None:
         return saved
     embeddings = catalogue.embeddings()
@@ -274,10 +280,13 @@ def _open_index(place: GalleryFolder, catalogue: Catalogue, state: State) -> Vec
             f"the gallery {shown(place.path)} was rebuilt at this moment",
             hint="run the same command again",
         )
-    index = VectorIndex.build(embeddings)
+    choice = chosen_kind(embeddings, state)
+    if choice.kind == "approximate":
+        return VectorIndex.build(embeddings)  # training is for builds: nobody waits for it here
+    index = VectorIndex.build(embeddings, choice)
     try:
         with place.claimed(command="saving the index", wait_seconds=0):
-            vectors.save(index, place.path)
+            index_files.save(index, place.path)
     # Saving spares the next start the work; where it cannot be done, this index serves as well.
     except (OSError, LookalikeError) as error:
         _log.info("the rebuilt index stays in memory: %s", error)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from indexer.kinds import Wanted
 from training.exif import UNKNOWN_SHOT, Shot
 from training.photos import FoundFile
 
@@ -35,6 +36,7 @@ class State:
     generation: int  # grows whenever what can be found changes
     published: Published | None  # None until the first build has finished
     pending: Pending | None  # None when no first pass is under way
+    index: Wanted = "auto"  # the kind of index that was asked for
 
 
 @dataclass(frozen=True, slots=True)

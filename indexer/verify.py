@@ -11,12 +11,13 @@ from pathlib import Path
 
 import numpy as np
 
-from indexer import checksums, schema, vectors
+from indexer import checksums, index_files, schema
 from indexer.catalogue import Catalogue
 from indexer.folder import GalleryFolder, file_hash
 from indexer.layout import MAP_FILE
 from indexer.records import Embeddings, Published, State
 from indexer.selection import facts_of
+from indexer.vectors import VectorIndex
 from indexer.wording import quoted, shown
 from training.errors import EncoderError, GalleryError, Interrupted, LookalikeError, PhotoError
 from training.photos import decode, read_file
@@ -167,9 +168,14 @@ def _encoder(place: GalleryFolder, state: State, published: Published) -> Check:
 
 
 def _index(place: GalleryFolder, state: State, published: Published) -> Check:
-    manifest = vectors.read_manifest(place.path)
-    found, repair = manifest.file if manifest else vectors.MANIFEST_FILE, _update(place, state)
-    index = vectors.load(place.path, generation=state.generation, encoder=published.fingerprint)
+    manifest = index_files.read_manifest(place.path)
+    repair = _update(place, state)
+    found = manifest.rows if manifest else index_files.MANIFEST_FILE
+    if manifest and manifest.index:
+        found += f", {manifest.index}"
+    index = index_files.load(
+        place.path, generation=state.generation, encoder=published.fingerprint, rehash=True
+    )
     if index is None:
         return Check("index", _why_not_loaded(place, state), found, repair)
     try:
@@ -180,20 +186,21 @@ def _index(place: GalleryFolder, state: State, published: Published) -> Check:
     return Check("index", "" if same else "not the catalogue's embeddings", found, repair)
 
 
-def _holds(index: vectors.VectorIndex, embeddings: Embeddings) -> bool:
-    order = np.argsort(index.ids, kind="stable")
-    same_ids = np.array_equal(index.ids[order], embeddings.ids)
-    return same_ids and np.array_equal(index.rows[order], embeddings.rows)
+def _holds(index: VectorIndex, embeddings: Embeddings) -> bool:
+    same_ids = np.array_equal(index.ids, embeddings.ids)
+    return same_ids and np.array_equal(index.rows, embeddings.rows)
 
 
 def _why_not_loaded(place: GalleryFolder, state: State) -> str:
-    manifest = vectors.read_manifest(place.path)
+    manifest = index_files.read_manifest(place.path)
     if manifest is None:
-        return f"{vectors.MANIFEST_FILE} is missing or damaged"
+        return f"{index_files.MANIFEST_FILE} is missing or damaged"
     if manifest.generation != state.generation:
         return f"of generation {manifest.generation}, the catalogue is at {state.generation}"
-    if file_hash(place.path / manifest.file) != manifest.sha256:
-        return "missing, or does not match its checksum"
+    if file_hash(place.path / manifest.rows) != manifest.rows_sha256:
+        return f"{manifest.rows} is missing, or does not match its checksum"
+    if manifest.index and file_hash(place.path / manifest.index) != manifest.index_sha256:
+        return f"{manifest.index} is missing, or does not match its checksum"
     return "does not fit the catalogue"
 
 

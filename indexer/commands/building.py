@@ -16,6 +16,7 @@ from indexer.commands.shared import (
     json_option,
     photos_option,
 )
+from indexer.kinds import WANTED, Wanted
 from indexer.report import IndexReport
 from indexer.update import preview, remembered
 from indexer.wording import quoted
@@ -35,6 +36,12 @@ _COUNTS = ("seen", "added", "changed", "moved", "unchanged", "removed", "missing
 def _change_options(command: Command) -> Command:
     """What build and update share."""
     for option in (
+        click.option(
+            "--index",
+            type=click.Choice(WANTED),
+            help="The kind of index; `auto` goes by size and machine.  [default: as before, at "
+            "first auto]",
+        ),
         click.option(
             "--dry-run", is_flag=True, help="Count what would be done, and change nothing."
         ),
@@ -84,6 +91,7 @@ def build_command(
     rebuild: bool,
     prune: bool,
     verify_content: bool,
+    index: Wanted | None,
     dry_run: bool,
     device: str,
     as_json: bool,
@@ -97,6 +105,7 @@ def build_command(
         device,
         prune=prune,
         verify_content=verify_content,
+        index=index,
     )
     _carry_out(request, dry_run=dry_run, as_json=as_json)
 
@@ -113,6 +122,7 @@ def update_command(
     photos: Path | None,
     prune: bool,
     verify_content: bool,
+    index: Wanted | None,
     dry_run: bool,
     device: str,
     as_json: bool,
@@ -122,6 +132,7 @@ def update_command(
         remembered(gallery, photos=photos),
         prune=prune,
         verify_content=verify_content,
+        index=index,
         device=device,
     )
     _carry_out(request, dry_run=dry_run, as_json=as_json)

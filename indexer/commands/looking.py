@@ -34,7 +34,7 @@ def _skipped_text(files: list[SkippedFile]) -> str:
     return "\n".join(f"{readable(file.path)}\t{readable(file.reason)}" for file in files)
 
 
-def _info_facts(info: GalleryInfo) -> dict[str, str | int]:
+def _info_facts(info: GalleryInfo) -> dict[str, str | int | float | None]:
     return {
         "folder": str(info.folder),
         "photo_root": str(info.photo_root),
@@ -47,14 +47,17 @@ def _info_facts(info: GalleryInfo) -> dict[str, str | int]:
         "fingerprint": info.fingerprint,
         "dim": info.dim,
         "index": info.index,
+        "index_reason": info.index_reason,
+        "index_recall": info.index_recall,
         "generation": info.generation,
         "size_bytes": info.size_bytes,
     }
 
 
-def _facts_text(facts: dict[str, str | int]) -> str:
+def _facts_text(facts: dict[str, str | int | float | None]) -> str:
     shown_as = {
-        name: f"{value:,}" if isinstance(value, int) else readable(value)
+        name: readable(value) if isinstance(value, str) else f"{value:,}"
         for name, value in facts.items()
+        if value is not None
     }
     return "\n".join(f"{name.replace('_', ' '):<12} {value}" for name, value in shown_as.items())

@@ -89,7 +89,19 @@ def test_info_describes_the_gallery(ssl_index: Any, built: Any) -> None:
     facts = json.loads(ssl_index("info", built.folder, "--json").out)
     assert (facts["photos"], facts["skipped"], facts["dim"]) == (4, 1, 16)
     assert facts["photo_root"] == str(built.photos)
-    assert "photos       4" in ssl_index("info", built.folder).out
+    assert (facts["index"], facts["index_recall"]) == ("exact", None)
+    told = ssl_index("info", built.folder).out
+    assert "photos       4" in told
+    assert "index        exact" in told
+    assert "index reason every photo is compared" in told
+
+
+def test_a_kind_of_index_can_be_asked_for(ssl_index: Any, built: Any) -> None:
+    done = ssl_index("update", built.folder, "--index", "half", "--device", "cpu")
+    assert done.code == 0
+    assert "index: half, every photo is compared, first in half precision, as was" in done.err
+    assert json.loads(ssl_index("info", built.folder, "--json").out)["index"] == "half"
+    assert ssl_index("update", built.folder, "--index", "hnsw").code == 2
 
 
 def test_info_lists_every_skipped_file_with_its_reason(ssl_index: Any, built: Any) -> None:

@@ -21,7 +21,7 @@ from indexer.verify import verify, verify_photos
 from training.errors import GalleryError
 from training.progress import Silent
 
-FILES = ("catalogue.sqlite", "encoder.onnx", "vectors-*.faiss", "vectors.json", "map.npz")
+FILES = ("catalogue.sqlite", "encoder.onnx", "vectors-*.rows", "vectors.json", "map.npz")
 
 
 @pytest.fixture
@@ -112,7 +112,7 @@ def test_the_file_of_another_gallery_is_found(
     assert problems(whole.folder) or name == "map.npz", "a map that does not fit is drawn again"
 
 
-@pytest.mark.parametrize("name", ["encoder.onnx", "vectors-*.faiss"])
+@pytest.mark.parametrize("name", ["encoder.onnx", "vectors-*.rows"])
 def test_a_flipped_bit_anywhere_is_found(name: str, whole: Any, rng: np.random.Generator) -> None:
     path = the_file(whole.folder, name)
     data = path.read_bytes()
@@ -178,7 +178,7 @@ def test_a_damaged_gallery_is_repaired_by_the_command_that_is_named(whole: Any) 
 
 
 def test_a_damaged_index_is_repaired_by_a_build(whole: Any) -> None:
-    the_file(whole.folder, "vectors-*.faiss").write_bytes(b"damaged")
+    the_file(whole.folder, "vectors-*.rows").write_bytes(b"damaged")
     assert problems(whole.folder) == {"index"}
     whole.build()
     assert problems(whole.folder) == set()

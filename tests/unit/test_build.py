@@ -222,7 +222,7 @@ def test_a_photo_root_that_moved_is_remembered_and_nothing_is_embedded_again(stu
 
 def test_a_lost_index_is_written_again(studio: Any) -> None:
     studio.build()
-    (index,) = studio.folder.glob("vectors-*.faiss")
+    (index,) = studio.folder.glob("vectors-*.rows")
     index.write_bytes(b"damaged")
     studio.build()
     assert len(index.read_bytes()) > 100

@@ -102,15 +102,17 @@ def test_a_finished_build_leaves_no_working_files(studio: Any) -> None:
     left = (
         ".encoder.onnx.x7f",
         ".vectors-7-0a1b.faiss.q2_",
+        ".vectors-7-0a1b.rows.q2_",
         ".vectors.json.q2_",
+        ".verified.json.q2_",
         "..lookalike.b0c",
     )
     for name in left:
         (studio.folder / name).write_bytes(b"of a killed process")
     studio.build()
     names = {entry.name for entry in studio.folder.iterdir()}
-    (index,) = (name for name in names if name.endswith(".faiss"))
-    kept = {"encoder.onnx", "catalogue.sqlite", index, "vectors.json"}
+    (rows,) = (name for name in names if name.endswith(".rows"))
+    kept = {"encoder.onnx", "catalogue.sqlite", rows, "vectors.json", "verified.json"}
     assert names - {".lock"} == {".lookalike", *kept}
 
 

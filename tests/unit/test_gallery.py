@@ -171,8 +171,9 @@ def test_the_description_adds_up(built: Any) -> None:
     (built.photos / "copy.png").write_bytes((built.photos / "a.png").read_bytes())
     (built.photos / "bad.jpg").write_bytes(b"")
     built.build()
+    gallery = built.gallery()
     info = describe(built.folder)
-    assert info == built.gallery().info()
+    assert info == gallery.info()
     assert (info.photos, info.distinct, info.skipped) == (13, 12, 1)
     assert info.photo_root == built.photos
     assert info.encoder.embedding_dim == info.dim == 6

@@ -13,7 +13,7 @@ from filelock import FileLock
 
 from indexer.build import build
 from indexer.gallery import Gallery
-from indexer.vectors import MANIFEST_FILE, read_manifest
+from indexer.index_files import MANIFEST_FILE, read_manifest
 from training.progress import Silent
 
 
@@ -26,10 +26,10 @@ def built(studio: Any) -> Any:
 
 
 def index_file(folder: Path) -> Path:
-    """The index that a gallery's manifest names."""
+    """The rows that a gallery's manifest names."""
     manifest = read_manifest(folder)
     assert manifest is not None
-    return folder / manifest.file
+    return folder / manifest.rows
 
 
 def test_a_lost_or_damaged_index_is_rebuilt_and_saved(built: Any) -> None:
@@ -101,3 +101,28 @@ def test_a_gallery_being_rebuilt_answers_from_what_it_had(
     before = gallery.search(gallery.embedding(1), k=5)
     built.build(encoder=make_encoder(1), rebuild=True)
     assert gallery.search(gallery.embedding(1), k=5) == before
+
+
+def test_the_kind_that_is_asked_for_is_built_kept_and_told(built: Any) -> None:
+    assert built.gallery().info().index == "exact"
+    before = built.gallery().search(built.gallery().embedding(1), k=12)
+
+    report = built.build(index="half")
+
+    assert "index: half" in " ".join(report.notes)
+    assert built.gallery().search(built.gallery().embedding(1), k=12) == before
+    built.paint("new.png", "pink")
+    built.build()
+    assert built.gallery().info().index == "half", "remembered"
+    assert built.build().notes == (), "nothing had to be done"
+    built.build(index="auto")
+    info = built.gallery().info()
+    assert (info.index, info.index_reason) == ("exact", "every photo is compared")
+
+
+def test_a_gallery_too_small_for_an_approximate_index_stays_exact_and_says_why(built: Any) -> None:
+    built.build(index="approximate")
+    info = built.gallery().info()
+    assert (info.index, info.index_recall) == ("exact", None)
+    assert "1,000 photos and more" in info.index_reason
+    assert len(built.gallery().search(built.gallery().embedding(1), k=12)) == 12

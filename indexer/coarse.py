@@ -1,0 +1,148 @@
+"""Indexes that propose candidates without reading every row in full.
+
+What they propose is always scored again from the rows themselves, so that scores, their order and
+their ties are those of an exact search.
+"""
+
+from dataclasses import dataclass
+
+import faiss
+import numpy as np
+
+from indexer import exact
+
+# So many times the neighbours that are wanted are proposed: what 8 or 16 bits a number cannot
+# tell apart, the rows decide.
+SPARE = 2
+
+# Half precision rounds a number by at most 2^-11 of it, so a score of unit rows by at most 2^-11,
+# up or down.
+HALF_SLACK = 2 * 2.0**-11
+
+# The share of the true ten nearest that an approximate index must find.
+RECALL_AT = 10
+LEAST_RECALL = 0.98
+
+# Stored photos that are searched for to measure it: a standard error of 0.2 % or less.
+QUERIES = 1_000
+
+# Where more of the cells must be looked at, comparing everything in half precision is as fast.
+MOST_CELLS = 1 / 4
+
+# Below this a search takes no time in any way.
+FEWEST_PHOTOS = 1_000
+
+# k-means over so many photos a cell: four times as many take four times as long, and the cells
+# are no better.
+TRAINED_ON = 64
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Coarse:
+    """An index over positions of rows."""
+
+    index: faiss.Index
+    slack: float = 0.0  # a row not proposed scores at most this much above the worst proposed one
+    cells: int = 0  # that a search looks at; 0 where there are none
+    recall: float | None = None  # measured; None: it finds all
+
+    def propose(self, queries: np.ndarray, k: int, *, threads: int = 1) -> np.ndarray:
+        """Positions `(m, k)` int64 of rows near `(m, d)` float32 queries; -1 where it has none."""
+        faiss.omp_set_num_threads(threads)
+        probing = None
+        if self.cells:
+            probing = faiss.SearchParametersIVF()
+            probing.nprobe = self.cells
+        return np.asarray(self.index.search(queries, k, params=probing)[1])
+
+
+def nearest(
+    coarse: Coarse, rows: np.ndarray, queries: np.ndarray, k: int, *, threads: int = 1
+) -> tuple[np.ndarray, np.ndarray]:
+    """As `exact.nearest`, among what is proposed; where that is too little, among all."""
+    proposed = coarse.propose(queries, min(SPARE * k, len(rows)), threads=threads)  # (m, s)
+    scores = np.einsum("md,msd->ms", queries, rows[proposed])
+    scores[proposed < 0] = -np.inf
+    order = np.argsort(-scores, axis=1, kind="stable")[:, :k]
+    scores = np.take_along_axis(scores, order, axis=1)
+    positions = np.take_along_axis(proposed, order, axis=1)
+    short = np.isneginf(scores).any(axis=1)
+    if short.any():
+        found = exact.nearest(rows, queries[short], k, threads=threads)
+        scores[short], positions[short] = found
+    return scores, positions
+
+
+def half_precision(rows: np.ndarray) -> Coarse:
+    """All rows in half precision: half the memory to read, and nothing is lost."""
+    dim = rows.shape[1]
+    kind = faiss.ScalarQuantizer.QT_fp16
+    index = faiss.IndexScalarQuantizer(dim, kind, faiss.METRIC_INNER_PRODUCT)
+    index.add(rows)
+    return Coarse(index, slack=HALF_SLACK)
+
+
+def in_cells(rows: np.ndarray, *, threads: int, seed: int = 0) -> Coarse | None:
+    """Rows of eight bits a number, in cells around centres of which a search looks at a few.
+
+    Args:
+        rows: `(n, d)` float32 unit rows.
+        threads: for training.
+        seed: of the training, and of the photos that the recall is measured with.
+
+    Returns:
+        The index, looking at as few cells as find `LEAST_RECALL` of the neighbours; None where a
+        quarter of the cells does not, or there are too few photos.
+    """
+    if len(rows) < FEWEST_PHOTOS:
+        return None
+    faiss.omp_set_num_threads(threads)
+    return calibrated(_trained(rows, seed=seed), rows, threads=threads, seed=seed)
+
+
+def calibrated(
+    index: faiss.IndexIVF, rows: np.ndarray, *, threads: int, seed: int = 0
+) -> Coarse | None:
+    """The index, looking at as few of its cells as find enough; None where a quarter does not.
+
+    Stored photos are looked for, and must find the others: themselves they find always.
+    """
+    drawn = np.random.default_rng(seed).permutation(len(rows))[:QUERIES]
+    queries = rows[np.sort(drawn)]
+    own = np.sort(drawn)[:, np.newaxis]
+    best = _others(*exact.nearest(rows, queries, RECALL_AT + 1, threads=threads), own)
+    for cells in _counts(int(MOST_CELLS * index.nlist)):
+        coarse = Coarse(index, cells=cells)
+        found = _others(*nearest(coarse, rows, queries, RECALL_AT + 1, threads=threads), own)
+        # By score: of photos that score the same, any is right.
+        recall = float((found >= best[:, -1:] - 1e-6).mean())
+        if recall >= LEAST_RECALL:
+            return Coarse(index, cells=cells, recall=recall)
+    return None
+
+
+def _trained(rows: np.ndarray, *, seed: int) -> faiss.IndexIVF:
+    """The cells, with all rows in them."""
+    dim = rows.shape[1]
+    # A power of two near four times the root, as FAISS's guidelines have it below a million.
+    cells = 2 ** round(np.log2(4 * np.sqrt(len(rows))))
+    index = faiss.index_factory(dim, f"IVF{cells},SQ8", faiss.METRIC_INNER_PRODUCT)
+    assert isinstance(index, faiss.IndexIVF)
+    index.cp.seed = seed + 1  # FAISS takes 0 for none
+    index.cp.max_points_per_centroid = TRAINED_ON
+    index.cp.min_points_per_centroid = 1  # it would warn of cells with few
+    index.train(rows)
+    index.add(rows)
+    return index
+
+
+def _others(scores: np.ndarray, positions: np.ndarray, own: np.ndarray) -> np.ndarray:
+    """The best `RECALL_AT` scores `(m, RECALL_AT)` without each query's own, falling."""
+    scores = np.where(positions == own, -np.inf, scores)
+    return -np.sort(-scores, axis=1)[:, :RECALL_AT]
+
+
+def _counts(most: int) -> list[int]:
+    """1, 2, 3, 4, 6, 8, 12, 16 and so on, up to `most`."""
+    doubled = [step << power for power in range(most.bit_length()) for step in (2, 3)]
+    return [1, *sorted(count for count in doubled if count <= most)]

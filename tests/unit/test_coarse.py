@@ -1,0 +1,124 @@
+"""Approximate indexes: calibrated on the gallery's own photos, or not used."""
+
+import faiss
+import numpy as np
+import pytest
+
+from indexer import coarse, exact
+from indexer.coarse import calibrated, in_cells
+from indexer.kinds import Choice
+from indexer.records import Embeddings
+from indexer.vectors import VectorIndex
+
+
+def unit(rows: np.ndarray) -> np.ndarray:
+    rows = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    return rows.astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def grouped() -> np.ndarray:
+    """Photos in some hundred groups: what learned embeddings are like."""
+    rng = np.random.default_rng(1)
+    centres = rng.normal(size=(100, 24))
+    return unit(centres[rng.integers(0, 100, 4_000)] + rng.normal(0, 0.3, (4_000, 24)))
+
+
+@pytest.fixture(scope="module")
+def scattered() -> np.ndarray:
+    """Photos without any group: the neighbours of one lie in every cell."""
+    return unit(np.random.default_rng(2).normal(size=(4_000, 96)))
+
+
+def test_the_recall_that_is_told_is_that_of_photos_it_was_not_tuned_on(
+    grouped: np.ndarray,
+) -> None:
+    rng = np.random.default_rng(3)
+    found = in_cells(grouped, threads=2)
+    assert found is not None
+    assert found.recall is not None
+    queries = unit(grouped[rng.integers(0, 4_000, 500)] + rng.normal(0, 0.02, (500, 24)))
+    best, _ = exact.nearest(grouped, queries, 10)
+    scores, positions = coarse.nearest(found, grouped, queries, 10)
+    np.testing.assert_allclose(scores, np.einsum("md,mkd->mk", queries, grouped[positions]), 1e-5)
+    assert (scores >= best[:, -1:] - 1e-6).mean() == pytest.approx(found.recall, abs=0.02)
+
+
+def test_as_few_cells_are_looked_at_as_find_enough(grouped: np.ndarray) -> None:
+    found = in_cells(grouped, threads=1)
+    assert found is not None
+    assert 1 <= found.cells < found.index.nlist / 4
+    assert found.recall is not None
+    assert found.recall >= 0.98
+
+
+def test_it_is_not_used_where_it_would_not_find_enough(scattered: np.ndarray) -> None:
+    stored = Embeddings(1, "e", np.arange(4_000, dtype=np.int64), scattered)
+    index = VectorIndex.build(stored, Choice("approximate", "", "approximate"))
+    assert (index.choice.kind, index.choice.wanted) == ("exact", "approximate")
+    assert "a quarter of the cells holds less than 98% of the ten nearest" in index.choice.why
+    few = Embeddings(1, "e", np.arange(999, dtype=np.int64), scattered[:999])
+    small = VectorIndex.build(few, Choice("approximate", "", "approximate"))
+    assert "1,000 photos and more" in small.choice.why
+
+
+def test_two_trainings_make_the_same_index(grouped: np.ndarray) -> None:
+    first, second = (in_cells(grouped, threads=2) for _ in range(2))
+    assert first is not None
+    assert second is not None
+    np.testing.assert_array_equal(
+        faiss.serialize_index(first.index), faiss.serialize_index(second.index)
+    )
+    assert (first.cells, first.recall) == (second.cells, second.recall)
+
+
+def test_exact_copies_do_not_hide_a_poor_recall(scattered: np.ndarray) -> None:
+    """A photo and its copies find each other in any cell; they count no more than others."""
+    index = faiss.index_factory(96, "IVF64,SQ8", faiss.METRIC_INNER_PRODUCT)
+    assert isinstance(index, faiss.IndexIVF)
+    rows = np.concatenate([scattered[:1_000], scattered[:1_000]])
+    index.train(rows)
+    index.add(rows)
+    assert calibrated(index, rows, threads=1) is None
+
+
+def approximate(rows: np.ndarray) -> VectorIndex:
+    stored = Embeddings(1, "e", np.arange(len(rows), dtype=np.int64) + 1, rows)
+    index = VectorIndex.build(stored, Choice("approximate", "", "approximate"))
+    assert index.choice.kind == "approximate"
+    return index
+
+
+def test_scores_are_exact_and_best_first(grouped: np.ndarray) -> None:
+    index = approximate(grouped)
+    for position in (0, 77, 3_999):
+        found = index.search(grouped[position], k=10)
+        assert found[0].id == position + 1
+        for hit in found:
+            assert hit.score == float((grouped[hit.id - 1] * grouped[position]).sum())
+        assert [n.score for n in found] == sorted((n.score for n in found), reverse=True)
+
+
+def test_a_search_among_some_is_exact(grouped: np.ndarray) -> None:
+    index = approximate(grouped)
+    plain = VectorIndex.build(Embeddings(1, "e", index.ids, grouped))
+    among = np.random.default_rng(4).choice(4_000, 700, replace=False).astype(np.int64)
+    for position in (5, 500):
+        query = grouped[position]
+        assert index.search(query, k=20, among=among) == plain.search(query, k=20, among=among)
+
+
+def test_as_many_are_found_as_are_wanted(grouped: np.ndarray) -> None:
+    """More than the cells hold that are looked at: then all are compared."""
+    index = approximate(grouped)
+    assert len(index.search(grouped[0], k=3_000)) == 3_000
+    assert len(index.search(grouped[0], k=9_000)) == 4_000
+    _, positions = index.nearest(grouped[:3], k=3_000)
+    assert all(len(set(row)) == 3_000 for row in positions.tolist())
+
+
+def test_all_copies_of_a_photo_are_found_in_the_order_of_their_ids(grouped: np.ndarray) -> None:
+    rows = grouped.copy()
+    rows[100:160] = rows[100]
+    found = approximate(rows).search(rows[100], k=10)
+    assert [n.id for n in found] == list(range(101, 111))
