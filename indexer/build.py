@@ -13,6 +13,7 @@ from indexer.folder import GalleryFolder
 from indexer.kinds import Wanted
 from indexer.ledger import Ledger
 from indexer.passes import (
+    EncoderRequest,
     Pass,
     continue_gallery,
     no_encoder,
@@ -56,6 +57,7 @@ class BuildRequest:
     prune: bool = False  # photos that are gone leave; else they stay, and are counted as missing
     verify_content: bool = False  # read files again whose size and time are what they were
     index: Wanted | None = None  # the kind of index; None: as before, at first `auto`
+    precision: str | None = None  # None: the gallery's own, `fp32` for a new one
     command: str = "ssl-index build"  # what another writer is told that must wait for this one
 
 
@@ -154,10 +156,11 @@ def _choose_pass(
     source: EncoderSource | None,
     progress: Progress,
 ) -> Pass:
+    asked = EncoderRequest(request.photos, source, request.precision, request.device)
     published = catalogue.state().published
     if published and not request.rebuild:
-        return continue_gallery(folder, published, source, device=request.device)
-    return start_first_pass(folder, catalogue, source, device=request.device, progress=progress)
+        return continue_gallery(folder, published, asked)
+    return start_first_pass(folder, catalogue, asked, progress=progress)
 
 
 def _embed(

@@ -18,6 +18,10 @@ INPUT = "image"  # (n, S, S, 3) uint8 RGB
 OUTPUT = "embedding"  # (n, d) float32 unit rows
 SPEC_KEY = "lookalike.spec"
 SOURCE_KEY = "lookalike.source"
+PRECISION_KEY = "lookalike.precision"
+
+# What an encoder computes in that says nothing else.
+FULL_PRECISION = "fp32"
 
 # Measured: throughput is flat from 8 to 64 on a CPU, and a GPU is busy at 32.
 BATCH = 32
@@ -75,6 +79,12 @@ class OnnxEncoder:
     def dim(self) -> int:
         """The length of an embedding."""
         return self.spec.embedding_dim
+
+    @property
+    def precision(self) -> str:
+        """What the network computes in: `fp32`, `fp16` or `int8`."""
+        metadata = self._session.get_modelmeta().custom_metadata_map
+        return str(metadata.get(PRECISION_KEY, FULL_PRECISION))
 
     @property
     def provider(self) -> str:

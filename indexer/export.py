@@ -4,10 +4,6 @@ Inside the file: bytes to [0, 1], normalisation, the backbone, unit length. Its 
 preprocessing contract and the hash of the weights it came from.
 """
 
-import logging
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from indexer.encoder import INPUT, OUTPUT, SOURCE_KEY, SPEC_KEY, OnnxEncoder
+from indexer.quiet import quiet
 from training.checkpoint import load_encoder
 from training.errors import EncoderError
 from training.files import replacing
@@ -95,7 +92,7 @@ class _PhotoEncoder(nn.Module):
 def _exported(network: nn.Module, size: int) -> onnx.ModelProto:
     # A batch of 1 would be taken for a constant.
     example = torch.zeros(2, size, size, 3, dtype=torch.uint8)
-    with _quiet(), torch.no_grad():
+    with quiet(), torch.no_grad():
         program = torch.onnx.export(
             network,
             (example,),
@@ -121,19 +118,6 @@ def _without_traces(model: onnx.ModelProto) -> onnx.ModelProto:
         del item.metadata_props[:]
         item.doc_string = ""
     return model
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """The exporter's progress, warnings and logs are about its own insides."""
-    before = logging.root.manager.disable
-    logging.disable(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.disable(before)
 
 
 def _largest_difference(network: nn.Module, encoder: OnnxEncoder) -> float:

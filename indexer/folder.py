@@ -116,10 +116,21 @@ class GalleryFolder:
             hint=f"put it back, or embed every photo again: {self.rebuild_command(Path('RUN'))}",
         )
 
-    def rebuild_command(self, encoder: Path) -> str:
+    def precision(self, state: State) -> str | None:
+        """What the gallery's encoder computes in; None when there is none that is the right one."""
+        if state.published is None:
+            return None
+        try:
+            return self.open_encoder(state.published, device="cpu").precision
+        except GalleryError:
+            return None
+
+    def rebuild_command(self, encoder: Path, *, precision: str | None = None) -> str:
         """The command that embeds every photo with an encoder."""
+        asked = f" --precision {precision}" if precision else ""
         return (
-            f"`ssl-index build PHOTOS -o {quoted(self.path)} --encoder {quoted(encoder)} --rebuild`"
+            f"`ssl-index build PHOTOS -o {quoted(self.path)} --encoder {quoted(encoder)} "
+            f"--rebuild{asked}`"
         )
 
     def tidy(self, state: State) -> None:

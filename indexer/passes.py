@@ -11,15 +11,27 @@ from pathlib import Path
 
 from indexer.catalogue import Catalogue
 from indexer.centring import Centring, CentringPlan, fit_centring, with_centring, without_centring
-from indexer.encoder import OnnxEncoder, read_encoder
+from indexer.encoder import FULL_PRECISION, OnnxEncoder, read_encoder
 from indexer.folder import GalleryFolder, file_hash
 from indexer.foreign import adapted, is_foreign
+from indexer.precision import CHECK_PHOTOS, RANGE_PHOTOS, Agreement, reduced
 from indexer.records import Pending, Published
+from indexer.sampling import sample_photos
 from indexer.sources import EncoderSource, find_source
 from indexer.wording import shown
 from training.errors import EncoderError, GalleryError
 from training.files import atomic_write
 from training.progress import Progress
+
+
+@dataclass(frozen=True)
+class EncoderRequest:
+    """What a build was asked to embed with."""
+
+    photos: Path  # the folder
+    source: EncoderSource | None  # None: the gallery's own encoder
+    precision: str | None  # None: full precision, or what the gallery has
+    device: str  # `auto`, `cpu` or `cuda`
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,54 +43,58 @@ class Pass:
     notes: tuple[str, ...] = ()
 
 
-def continue_gallery(
-    folder: GalleryFolder, published: Published, source: EncoderSource | None, *, device: str
-) -> Pass:
+def continue_gallery(folder: GalleryFolder, published: Published, asked: EncoderRequest) -> Pass:
     """Embed what is new with the gallery's own encoder.
 
     Args:
         folder: the gallery's.
         published: its encoder, as the catalogue names it.
-        source: the encoder that was asked for; None for the gallery's own.
-        device: `auto`, `cpu` or `cuda`.
+        asked: the encoder that was asked for.
 
     Raises:
-        GalleryError: another encoder was asked for, or the gallery's is gone or changed.
+        GalleryError: another encoder or precision was asked for, or the gallery's encoder is gone
+            or changed.
     """
+    source = asked.source
     if source is not None and source.sha256 != published.source:
         raise GalleryError(
             f"the gallery was built with encoder {published.source[:12]}; "
             f"{shown(source.path)} holds {source.sha256[:12]}",
             hint=f"{folder.rebuild_command(source.path)} embeds every photo with it",
         )
-    return Pass(folder.open_encoder(published, device=device), staged=False)
+    encoder = folder.open_encoder(published, device=asked.device)
+    if asked.precision not in (None, encoder.precision):
+        run = source.path if source else Path("RUN")
+        raise GalleryError(
+            f"the gallery was built in {encoder.precision}, asked for is {asked.precision}",
+            hint=f"{folder.rebuild_command(run, precision=asked.precision)} embeds every photo "
+            "in it",
+        )
+    return Pass(encoder, staged=False)
 
 
 def start_first_pass(
-    folder: GalleryFolder,
-    catalogue: Catalogue,
-    source: EncoderSource | None,
-    *,
-    device: str,
-    progress: Progress,
+    folder: GalleryFolder, catalogue: Catalogue, asked: EncoderRequest, *, progress: Progress
 ) -> Pass:
     """Embed everything with an encoder that the gallery does not have yet, or go on doing so.
 
     Args:
         folder: the gallery's.
         catalogue: the gallery's.
-        source: the encoder that was asked for; None goes on with the one under way, or rebuilds
-            with the gallery's own.
-        device: `auto`, `cpu` or `cuda`.
+        asked: the encoder that was asked for; without a source goes on with the one under way, or
+            rebuilds with the gallery's own.
         progress: told of the export, which takes some seconds.
 
     Raises:
-        EncoderError: there is no encoder to take, or it cannot be read.
+        EncoderError: there is no encoder to take, it cannot be read, or not be turned into the
+            precision.
+        CollectionError: a precision must be measured on photos, and there is none.
     """
     state = catalogue.state()
-    if _under_way(folder, state.pending, source):
-        encoder = OnnxEncoder.open(folder.base_encoder, device=device)
+    if _under_way(folder, state.pending, asked):
+        encoder = OnnxEncoder.open(folder.base_encoder, device=asked.device)
         return Pass(encoder, staged=True, notes=("went on with the build begun earlier",))
+    source = asked.source
     if source is None and state.published is None:
         raise no_encoder()
     if source is None:
@@ -86,7 +102,8 @@ def start_first_pass(
         folder.open_encoder(state.published, device="cpu")  # refuses what is not the gallery's
         source = find_source(folder.encoder)
     notes = _take(source, folder.base_encoder, progress)
-    encoder = OnnxEncoder.open(folder.base_encoder, device=device)
+    notes += _reduce(folder.base_encoder, source, asked, folder.precision(state), progress)
+    encoder = OnnxEncoder.open(folder.base_encoder, device=asked.device)
     catalogue.start_pending(Pending(encoder.fingerprint, source.sha256))
     return Pass(encoder, staged=True, notes=notes)
 
@@ -131,13 +148,15 @@ def no_encoder() -> EncoderError:
     )
 
 
-def _under_way(
-    folder: GalleryFolder, pending: Pending | None, source: EncoderSource | None
-) -> bool:
+def _under_way(folder: GalleryFolder, pending: Pending | None, asked: EncoderRequest) -> bool:
     """Whether a first pass with this encoder was begun and its file is still there."""
+    source = asked.source
     if pending is None or (source is not None and source.sha256 != pending.source):
         return False
-    return file_hash(folder.base_encoder) == pending.fingerprint
+    if file_hash(folder.base_encoder) != pending.fingerprint:
+        return False
+    begun = OnnxEncoder.open(folder.base_encoder, device="cpu").precision
+    return asked.precision in (None, begun)
 
 
 def _take(source: EncoderSource, destination: Path, progress: Progress) -> tuple[str, ...]:
@@ -154,6 +173,39 @@ def _take(source: EncoderSource, destination: Path, progress: Progress) -> tuple
     progress.say("exporting the encoder to ONNX")
     report = export_encoder(source.path, destination)
     return (f"exported the encoder; PyTorch and ONNX agree to within {report.parity:.0e}",)
+
+
+def _reduce(
+    base: Path, source: EncoderSource, asked: EncoderRequest, kept: str | None, progress: Progress
+) -> tuple[str, ...]:
+    """Turn the encoder at `base` into the precision that was asked for, or that a rebuild keeps."""
+    encoder = OnnxEncoder.open(base, device="cpu")
+    precision = asked.precision or kept
+    if precision in (None, encoder.precision):
+        return ()
+    if encoder.precision != FULL_PRECISION:
+        if asked.precision is None:
+            return ()  # it came so
+        raise EncoderError(
+            f"{shown(source.path)} is in {encoder.precision}, which cannot be turned into "
+            f"{precision}",
+            hint="name the run or the weights that it was exported from with --encoder",
+        )
+    progress.say(f"measuring {precision} on some of the photos")
+    pixels = sample_photos(
+        asked.photos, encoder.spec.preprocessing, most=RANGE_PHOTOS + CHECK_PHOTOS
+    )
+    result = reduced(base.read_bytes(), precision, pixels, device=asked.device)
+    atomic_write(base, result.model)
+    return (_told_precision(precision, result.agreement),)
+
+
+def _told_precision(precision: str, agreement: Agreement) -> str:
+    return (
+        f"{precision} embeds {agreement.speed:.1f} times as fast as {FULL_PRECISION} here; cosine "
+        f"to its embeddings {agreement.mean:.4f} on average, {agreement.worst:.3f} at worst, on "
+        f"{agreement.photos:,} photos"
+    )
 
 
 def _told(centring: Centring | None, *, photos: int, dim: int, plan: CentringPlan) -> str:

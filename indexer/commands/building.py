@@ -17,6 +17,7 @@ from indexer.commands.shared import (
     photos_option,
 )
 from indexer.kinds import WANTED, Wanted
+from indexer.precision import PRECISIONS
 from indexer.report import IndexReport
 from indexer.update import preview, remembered
 from indexer.wording import quoted
@@ -78,6 +79,12 @@ def _change_options(command: Command) -> Command:
     "gallery was built with]",
 )
 @click.option(
+    "--precision",
+    type=click.Choice(PRECISIONS),
+    help="What the encoder computes in: int8 is faster on processors, fp16 on GPUs.  "
+    "[default: the gallery's own, fp32 for a new one]",
+)
+@click.option(
     "--rebuild", is_flag=True, help="Embed every photo again, and learn the centring anew."
 )
 @_change_options
@@ -88,6 +95,7 @@ def build_command(
     photos: Path,
     gallery: Path,
     encoder: Path | None,
+    precision: str | None,
     rebuild: bool,
     prune: bool,
     verify_content: bool,
@@ -106,6 +114,7 @@ def build_command(
         prune=prune,
         verify_content=verify_content,
         index=index,
+        precision=precision,
     )
     _carry_out(request, dry_run=dry_run, as_json=as_json)
 

@@ -16,6 +16,7 @@ import time
 from pathlib import Path
 
 import torch
+from photo_folders import linked
 from PIL import Image
 from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms import v2
@@ -86,21 +87,18 @@ def our_seconds(photos: Path, encoder: Path, gallery: Path) -> float:
 def main(photos: Path, run: Path, limit: int) -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        chosen = folder / "photos"
-        chosen.mkdir()
-        files = [item for item in walk(photos) if isinstance(item, FoundFile)][:limit]
-        for number, file in enumerate(files):
-            (chosen / f"{number:07d}").symlink_to((photos / os.fsdecode(file.path)).resolve())
+        chosen = linked(photos, folder / "photos", most=limit)
+        count = len(list(chosen.iterdir()))
         encoder = folder / "encoder.onnx"
         export_encoder(run, encoder)
         ours, plain = [], []
         for turn in range(ROUNDS):
-            ours.append(len(files) / our_seconds(chosen, encoder, folder / f"gallery-{turn}"))
-            plain.append(len(files) / plain_seconds(chosen, run))
+            ours.append(count / our_seconds(chosen, encoder, folder / f"gallery-{turn}"))
+            plain.append(count / plain_seconds(chosen, run))
             print(f"round {turn + 1}: {ours[-1]:.1f} against {plain[-1]:.1f} photos/s", flush=True)
     ratios = [a / b for a, b in zip(ours, plain, strict=True)]
     print(
-        f"{len(files):,} photos, {os.cpu_count()} cores: "
+        f"{count:,} photos, {os.cpu_count()} cores: "
         f"ssl-index build {statistics.median(ours):.1f} photos/s, "
         f"plain loop {statistics.median(plain):.1f} photos/s, "
         f"ratio {statistics.median(ratios):.2f} (from {min(ratios):.2f} to {max(ratios):.2f})"

@@ -59,6 +59,23 @@ def test_building_tells_people_in_words(ssl_index: Any, studio: Any) -> None:
     assert f"ssl-app {studio.folder}" in done.out
 
 
+def test_a_precision_is_measured_told_and_kept_and_another_is_refused(
+    ssl_index: Any, studio: Any
+) -> None:
+    command = ("build", studio.photos, "-o", studio.folder, "--encoder", studio.request.encoder)
+
+    first = ssl_index(*command, "--precision", "int8")
+    kept = ssl_index("update", studio.folder)
+    other = ssl_index(*command, "--precision", "fp16")
+
+    assert (first.code, kept.code, other.code) == (0, 0, 1)
+    assert "int8 embeds" in first.err
+    assert "cosine to its embeddings" in first.err
+    assert "the gallery was built in int8, asked for is fp16" in other.err
+    assert f"--encoder {studio.request.encoder} --rebuild --precision fp16" in other.err
+    assert ssl_index(*command, "--precision", "int4").code == 2
+
+
 def test_searching_gives_a_block_for_each_image_with_paths_that_come_back(
     ssl_index: Any, studio: Any
 ) -> None:

@@ -45,6 +45,23 @@ def test_the_file_says_what_encoder_and_head_say(wardrobe: Any, made: Fitted, fi
     np.testing.assert_allclose(said.probabilities.sum(axis=1), 1, atol=1e-5)
 
 
+@pytest.mark.parametrize("precision", ["fp16", "int8"])
+def test_a_gallery_in_fewer_bits_gives_a_file_that_agrees_with_it(
+    wardrobe: Any, studio: Any, precision: str, tmp_path: Path
+) -> None:
+    studio.build(precision=precision, rebuild=True)
+    gallery = studio.gallery()
+    made = fit(gallery, shots_of(*gallery.embeddings(), wardrobe.labels.current()))
+    file = export(made, gallery, tmp_path / "classifier.onnx").path
+    pixels = np.random.default_rng(0).integers(0, 256, (5, 32, 32, 3), dtype=np.uint8)
+
+    said = Classifier.open(file).classify(pixels)
+
+    expected = made.head.probabilities(gallery.encoder.embed(pixels))
+    assert gallery.encoder.precision == precision
+    np.testing.assert_allclose(said.probabilities, expected, atol=1e-5)
+
+
 def test_the_file_carries_classes_preprocessing_and_bars(made: Fitted, file: Path) -> None:
     session = onnxruntime.InferenceSession(file)
     facts = json.loads(session.get_modelmeta().custom_metadata_map[CLASSIFIER_KEY])
