@@ -106,9 +106,7 @@ class Library:
         """The folders of the gallery's photos by how people read them, in their order."""
         generation, found = self._folders
         if generation != gallery.generation:
-            ids, _ = gallery.embeddings()
-            photos = gallery.photos(ids.tolist()).values()
-            found = folders_of(path for p in photos for path in (p.path, *p.other_paths))
+            found = folders_of(gallery.paths())
             self._folders = (gallery.generation, found)
         return found
 

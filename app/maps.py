@@ -126,10 +126,10 @@ class Maps:
 
 def by_folder(gallery: Gallery, ids: np.ndarray) -> Colouring:
     """Groups by the folder that a photo's first path lies in."""
-    photos = gallery.photos(ids.tolist())
+    paths = gallery.first_paths(ids.tolist())
     folders = [
-        readable(os.path.dirname(photos[i].path)) or "top folder"  # noqa: PTH120 - bytes
-        if i in photos
+        readable(os.path.dirname(paths[i])) or "top folder"  # noqa: PTH120 - bytes
+        if i in paths
         else OTHERS
         for i in ids.tolist()
     ]

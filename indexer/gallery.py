@@ -1,8 +1,7 @@
 """A gallery, open for searching: refuses parts that do not fit each other, then searches."""
 
 import hashlib
-import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from os import fsdecode
@@ -17,17 +16,15 @@ from indexer.expansion import expanded_search
 from indexer.filters import Filter
 from indexer.folder import GalleryFolder
 from indexer.records import PhotoFacts, State
-from indexer.refreshing import chosen_kind
-from indexer.selection import facts_of, select
+from indexer.refreshing import open_index
+from indexer.selection import every_path, facts_of, select
 from indexer.vectors import VectorIndex
 from indexer.wording import shown
-from training.errors import GalleryError, LookalikeError, PhotoError
+from training.errors import GalleryError, PhotoError
 from training.photos import Photo, SkippedFile, decode, read_file
 from training.spec import EncoderSpec
 
 __all__ = ["Gallery", "GalleryInfo", "Hit", "PhotoFacts", "describe", "skipped_files"]
-
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +96,7 @@ class Gallery:
             try:
                 encoder = place.open_encoder(place.published(state), device=device)
                 root = _photo_root(place, state, photos)
-                return cls(place, encoder, _open_index(place, catalogue, state), photo_root=root)
+                return cls(place, encoder, open_index(place, catalogue, state), photo_root=root)
             except GalleryError:
                 # What was named a moment ago may have been replaced since by a build.
                 if catalogue.state() == state:
@@ -167,6 +164,14 @@ class Gallery:
     def photos(self, ids: Iterable[int]) -> dict[int, PhotoFacts]:
         """What is known of many photos, in one query; ids that the gallery lacks are left out."""
         return facts_of(self._folder.catalogue, ids)
+
+    def paths(self) -> Iterator[bytes]:
+        """The paths of all photos, relative to the photo root, in any order."""
+        return every_path(self._folder.catalogue)
+
+    def first_paths(self, ids: Iterable[int]) -> dict[int, bytes]:
+        """The first path of each photo, for when nothing else is needed of many."""
+        return self._catalogue.first_paths(list(ids))
 
     def select(self, wanted: Filter) -> np.ndarray:
         """The photos that a filter means: ids `(n,)` int64, ascending, for `search(among=...)`."""
@@ -266,31 +271,6 @@ def _photo_root(place: GalleryFolder, state: State, photos: Path | None) -> Path
         f"the photos of the gallery {shown(place.path)} are not in {shown(root)} any more",
         hint="say where they are now with `--photos DIR`",
     )
-
-
-def _open_index(place: GalleryFolder, catalogue: Catalogue, state: State) -> VectorIndex:
-    """The saved index, or one rebuilt from the catalogue."""
-    fingerprint = place.published(state).fingerprint
-    saved = index_files.load(place.path, generation=state.generation, encoder=fingerprint)
-    if saved is not None:
-        return saved
-    embeddings = catalogue.embeddings()
-    if embeddings.encoder != fingerprint:
-        raise GalleryError(
-            f"the gallery {shown(place.path)} was rebuilt at this moment",
-            hint="run the same command again",
-        )
-    choice = chosen_kind(embeddings, state)
-    if choice.kind == "approximate":
-        return VectorIndex.build(embeddings)  # training is for builds: nobody waits for it here
-    index = VectorIndex.build(embeddings, choice)
-    try:
-        with place.claimed(command="saving the index", wait_seconds=0):
-            index_files.save(index, place.path)
-    # Saving spares the next start the work; where it cannot be done, this index serves as well.
-    except (OSError, LookalikeError) as error:
-        _log.info("the rebuilt index stays in memory: %s", error)
-    return index
 
 
 def _no_photo(photo_id: int) -> GalleryError:

@@ -1,4 +1,6 @@
-"""Make a gallery's index fit its catalogue, after a build."""
+"""Make a gallery's index fit its catalogue: after a build, or when it is opened."""
+
+import logging
 
 from indexer import index_files
 from indexer.catalogue import Catalogue
@@ -6,6 +8,10 @@ from indexer.folder import GalleryFolder
 from indexer.kinds import Choice, choose, this_machine
 from indexer.records import Embeddings, State
 from indexer.vectors import VectorIndex
+from indexer.wording import shown
+from training.errors import GalleryError, LookalikeError
+
+_log = logging.getLogger(__name__)
 
 
 def refresh_index(folder: GalleryFolder, catalogue: Catalogue) -> str:
@@ -21,23 +27,48 @@ def refresh_index(folder: GalleryFolder, catalogue: Catalogue) -> str:
     if there is not None and there.choice.wanted == state.index:
         return ""
     embeddings = catalogue.embeddings()
-    index = VectorIndex.build(embeddings, chosen_kind(embeddings, state))
+    index = VectorIndex.build(embeddings, _chosen(embeddings, state))
     index_files.save(index, folder.path)
     return _told(index)
 
 
-def chosen_kind(embeddings: Embeddings, state: State) -> Choice:
+def open_index(folder: GalleryFolder, catalogue: Catalogue, state: State) -> VectorIndex:
+    """The saved index, or one rebuilt from the catalogue.
+
+    Raises:
+        GalleryError: the gallery was rebuilt at this moment.
+    """
+    fingerprint = folder.published(state).fingerprint
+    saved = index_files.load(folder.path, generation=state.generation, encoder=fingerprint)
+    if saved is not None:
+        return saved
+    embeddings = catalogue.embeddings()
+    if embeddings.encoder != fingerprint:
+        raise GalleryError(
+            f"the gallery {shown(folder.path)} was rebuilt at this moment",
+            hint="run the same command again",
+        )
+    choice = _chosen(embeddings, state)
+    if choice.kind == "approximate":
+        return VectorIndex.build(embeddings)  # training is for builds: nobody waits for it here
+    index = VectorIndex.build(embeddings, choice)
+    try:
+        with folder.claimed(command="saving the index", wait_seconds=0):
+            index_files.save(index, folder.path)
+    # Saving spares the next start the work; where it cannot be done, this index serves as well.
+    except (OSError, LookalikeError) as error:
+        _log.info("the rebuilt index stays in memory: %s", error)
+    return index
+
+
+def _chosen(embeddings: Embeddings, state: State) -> Choice:
     """The kind of index for these embeddings, on this machine."""
     return choose(*embeddings.rows.shape, wanted=state.index, machine=this_machine())
 
 
 def _told(index: VectorIndex) -> str:
-    found = (
-        ""
-        if index.coarse is None or index.coarse.recall is None
-        else (
-            f"; looks at {index.coarse.cells:,} cells and finds {index.coarse.recall:.1%} "
-            "of the ten nearest"
-        )
-    )
-    return f"index: {index.choice.kind}, {index.choice.why}{found}"
+    told = f"index: {index.choice.kind}, {index.choice.why}"
+    if index.coarse is None or index.coarse.recall is None:
+        return told
+    found = f"{index.coarse.recall:.1%} of the ten nearest"
+    return f"{told}; looks at {index.coarse.cells:,} cells and finds {found}"

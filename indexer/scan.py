@@ -83,6 +83,8 @@ def find_difference(
 
 def _below(folders: set[bytes], paths: Iterable[bytes]) -> set[bytes]:
     """The paths below any of some entries; most of these are files, and nothing is below them."""
+    if not folders:
+        return set()
     return {path for path in paths if not folders.isdisjoint(_parents(path))}
 
 

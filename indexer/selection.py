@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import groupby
@@ -68,6 +68,13 @@ def facts_of(catalogue: Path, ids: Iterable[int]) -> dict[int, PhotoFacts]:
         (_, path, *facts), *copies = same
         found[photo_id] = PhotoFacts(photo_id, path, tuple(row[1] for row in copies), *facts)
     return found
+
+
+def every_path(catalogue: Path) -> Iterator[bytes]:
+    """All paths in any order, one by one: those of a large gallery need not lie in memory."""
+    with schema.reading(catalogue) as connection:
+        for (path,) in connection.execute("SELECT path FROM photos"):
+            yield path
 
 
 def fill_in_shots(

@@ -23,7 +23,7 @@ BLOCK = 8  # pixels that are averaged along each side
 DIM = 16
 
 
-def write_toy_encoder(path: Path, *, seed: int = 0) -> Path:
+def write_toy_encoder(path: Path, *, seed: int = 0, dim: int = DIM) -> Path:
     """Block means through a fixed random projection, unit length: sees colour and layout.
 
     Another seed is another encoder, with another source hash.
@@ -32,9 +32,9 @@ def write_toy_encoder(path: Path, *, seed: int = 0) -> Path:
     draw = np.random.default_rng(seed)
     constants = {
         "scale": np.float32(1 / 255),
-        "projection": draw.standard_normal((cells, DIM)).astype(np.float32),
+        "projection": draw.standard_normal((cells, dim)).astype(np.float32),
         # Without it, colours on one line through the origin would share an embedding.
-        "bias": draw.standard_normal(DIM).astype(np.float32),
+        "bias": draw.standard_normal(dim).astype(np.float32),
         "axis": np.array([1], dtype=np.int64),
         "epsilon": np.float32(1e-12),
     }
@@ -57,11 +57,11 @@ def write_toy_encoder(path: Path, *, seed: int = 0) -> Path:
         nodes,
         "toy",
         [helper.make_tensor_value_info(INPUT, TensorProto.UINT8, shape)],
-        [helper.make_tensor_value_info(OUTPUT, TensorProto.FLOAT, ["batch", DIM])],
+        [helper.make_tensor_value_info(OUTPUT, TensorProto.FLOAT, ["batch", dim])],
         [numpy_helper.from_array(value, name) for name, value in constants.items()],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
-    spec = EncoderSpec("toy", DIM, Preprocessing(IMAGE_SIZE), origin=f"toy encoder {seed}")
+    spec = EncoderSpec("toy", dim, Preprocessing(IMAGE_SIZE), origin=f"toy encoder {seed}")
     helper.set_model_props(model, {SPEC_KEY: spec.to_json(), SOURCE_KEY: f"{seed:064x}"})
     path.write_bytes(model.SerializeToString(deterministic=True))
     return path
