@@ -1,0 +1,168 @@
+"""How fast does a large gallery open, and what does a search add to FAISS? Memory too.
+
+    python tests/benchmarks/gallery_sizes.py [--photos 100000 1000000] [--dim 128] [--index exact]
+        [--scratch DIR]
+
+A gallery of made-up photos: its catalogue, encoder and index are real, the photos' files are not
+there. Each opening is a process of its own. With --scratch the galleries stay for the next run.
+"""
+
+import argparse
+import json
+import os
+import resource
+import runpy
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from hashlib import sha256
+from pathlib import Path
+
+import faiss
+import numpy as np
+from index_data import make
+
+from indexer.catalogue import Catalogue
+from indexer.encoder import OnnxEncoder
+from indexer.expansion import pays
+from indexer.filters import Filter
+from indexer.folder import GalleryFolder
+from indexer.gallery import Gallery
+from indexer.records import Content, Pending, Published, Sighting
+from indexer.refreshing import refresh_index
+from training.files import mark_folder
+from training.photos import FoundFile
+
+write_toy_encoder: Callable[..., Path] = runpy.run_path(
+    str(Path(__file__).parents[1] / "fixtures_encoder.py")
+)["write_toy_encoder"]
+
+QUERIES = 300
+FOLDERS = 200
+K = 24  # a page of results
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--photos", type=int, nargs="+", default=[100_000, 1_000_000])
+    parser.add_argument("--dim", type=int, default=128)
+    parser.add_argument("--index", default="auto")
+    parser.add_argument("--scratch", type=Path)
+    parser.add_argument("--open", type=Path, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.open:
+        print(json.dumps(opened(options.open)))
+        return
+    with tempfile.TemporaryDirectory() as scratch:
+        for count in options.photos:
+            place = (options.scratch or Path(scratch)) / f"{options.index}-{count}-{options.dim}"
+            if not place.exists():
+                built(place, count, options.dim, options.index)
+            print(f"\n{count:,} photos of {options.dim} numbers", flush=True)
+            for which in ("first opening", "second opening"):
+                if which.startswith("first"):
+                    (place / "gallery" / "verified.json").unlink(missing_ok=True)
+                command = [sys.executable, __file__, "--open", str(place)]
+                told = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+                for name, value in json.loads(told.stdout.splitlines()[-1]).items():
+                    print(f"  {which}: {name} {value}", flush=True)
+
+
+def built(place: Path, count: int, dim: int, index: str) -> None:
+    """A gallery as a build leaves it, faster than one could photograph."""
+    folder, photos = GalleryFolder(place / "gallery"), place / "photos"
+    photos.mkdir(parents=True)
+    mark_folder(folder.path)
+    encoder = OnnxEncoder.open(write_toy_encoder(folder.encoder, dim=dim), device="cpu")
+    rows = make("realistic", count=count, dim=dim, queries=QUERIES).rows
+    started = time.perf_counter()
+    catalogue = Catalogue.create(folder.catalogue)
+    catalogue.start_pending(Pending(encoder.fingerprint, encoder.fingerprint))
+    for start in range(0, count, 50_000):
+        numbers = range(start, min(start + 50_000, count))
+        catalogue.record([sighting(n, rows[n]) for n in numbers], [], staged=True)
+    catalogue.settle(photo_root=os.fsencode(photos.resolve()), gone=[], skipped=[])
+    spec = encoder.spec.to_json()
+    published = Published(encoder.fingerprint, encoder.fingerprint, spec, dim, count)
+    catalogue.publish(published, centre=lambda staged: staged)
+    catalogue.compact()
+    catalogue.want_index(index)  # type: ignore[arg-type]
+    filled = time.perf_counter()
+    told = refresh_index(folder, catalogue)
+    print(
+        f"{count:,} rows recorded in {filled - started:.1f} s, indexed in "
+        f"{time.perf_counter() - filled:.1f} s; {told}",
+        flush=True,
+    )
+
+
+def sighting(number: int, row: np.ndarray) -> Sighting:
+    name = f"{number % FOLDERS:03d}/photo-{number:07d}.jpg".encode()
+    content = Content(sha256(name).digest(), 400, 533, "JPEG", 40_000)
+    return Sighting(FoundFile(name, 40_000, 1), content.hash, content, row)
+
+
+def opened(place: Path) -> dict[str, str]:
+    """Open and search, in this process."""
+    started = time.perf_counter()
+    gallery = Gallery.open(place / "gallery", device="cpu")
+    opening = time.perf_counter() - started
+    queries = gallery.embeddings()[1][:: len(gallery) // QUERIES][:QUERIES].copy()
+    started = time.perf_counter()
+    gallery.search(queries[0], k=K)
+    first = time.perf_counter() - started
+    among = gallery.select(Filter().within("007"))
+    half = gallery.embeddings()[0][::2].copy()
+    ours = {
+        "search": timed(lambda query: gallery.search(query, k=K), queries),
+        "search in a folder": timed(lambda q: gallery.search(q, k=K, among=among), queries),
+        "search among half": timed(lambda q: gallery.search(q, k=K, among=half), queries),
+    }
+    if pays(len(gallery)):
+        ours["expanded search"] = timed(
+            lambda query: gallery.search(query, k=K, expand=True), queries[:30]
+        )
+    used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return {
+        "opened in s": f"{opening:.2f}",
+        "first query ms": f"{1000 * first:.0f}",
+        "most memory MB": f"{used:,.0f} (embeddings {gallery.embeddings()[1].nbytes / 1e6:,.0f})",
+        **{f"{name} p50 ms": f"{value:.2f}" for name, value in ours.items()},
+        **{f"raw FAISS {name} p50 ms": f"{value:.2f}" for name, value in raw(gallery, queries)},
+    }
+
+
+def raw(gallery: Gallery, queries: np.ndarray) -> list[tuple[str, float]]:
+    """The bare FAISS calls on one thread, ids and scores only."""
+    ids, rows = gallery.embeddings()
+    index = faiss.IndexFlatIP(rows.shape[1])
+    index.add(rows)
+    faiss.omp_set_num_threads(1)
+    times = [("search", timed(lambda query: index.search(query[np.newaxis], K), queries))]
+    for name, mask in (("in a folder", ids % FOLDERS == 8), ("among half", ids % 2 == 1)):
+        bits = np.packbits(mask, bitorder="little")
+        only = faiss.SearchParameters()
+        selector = faiss.IDSelectorBitmap(len(bits), faiss.swig_ptr(bits))
+        only.sel = selector
+
+        def search(query: np.ndarray, only: faiss.SearchParameters = only) -> object:
+            return index.search(query[np.newaxis], K, params=only)
+
+        times.append((f"search {name}", timed(search, queries)))
+    return times
+
+
+def timed(search: Callable[[np.ndarray], object], queries: np.ndarray) -> float:
+    """The median in milliseconds."""
+    times = []
+    for query in queries:
+        started = time.perf_counter()
+        search(query)
+        times.append(1000 * (time.perf_counter() - started))
+    return float(np.median(times))
+
+
+if __name__ == "__main__":
+    main()
