@@ -10,6 +10,7 @@ import faiss
 import numpy as np
 
 from indexer import exact
+from indexer.records import Embeddings
 
 # So many times the neighbours that are wanted are proposed: what 8 or 16 bits a number cannot
 # tell apart, the rows decide.
@@ -46,14 +47,34 @@ class Coarse:
     cells: int = 0  # that a search looks at; 0 where there are none
     recall: float | None = None  # measured; None: it finds all
 
-    def propose(self, queries: np.ndarray, k: int, *, threads: int = 1) -> np.ndarray:
-        """Positions `(m, k)` int64 of rows near `(m, d)` float32 queries; -1 where it has none."""
+    @property
+    def compares_all(self) -> bool:
+        """Whether a row that was not proposed is surely none of the best."""
+        return self.cells == 0
+
+    def propose(
+        self,
+        queries: np.ndarray,
+        k: int,
+        *,
+        allowed: np.ndarray | None = None,
+        threads: int = 1,
+    ) -> np.ndarray:
+        """Positions `(m, k)` int64 of rows near `(m, d)` float32 queries; -1 where it has none.
+
+        Args:
+            queries: what to look for.
+            k: how many for each.
+            allowed: `(n,)` bool, the rows to choose from; None is all.
+            threads: how many may work on it.
+        """
         faiss.omp_set_num_threads(threads)
-        probing = None
-        if self.cells:
-            probing = faiss.SearchParametersIVF()
-            probing.nprobe = self.cells
-        return np.asarray(self.index.search(queries, k, params=probing)[1])
+        with exact.selector(allowed) as only:
+            asked = faiss.SearchParameters() if self.compares_all else faiss.SearchParametersIVF()
+            if not self.compares_all:
+                asked.nprobe = self.cells
+            asked.sel = only
+            return np.asarray(self.index.search(queries, k, params=asked)[1])
 
 
 def nearest(
@@ -100,6 +121,37 @@ def in_cells(rows: np.ndarray, *, threads: int, seed: int = 0) -> Coarse | None:
     return calibrated(_trained(rows, seed=seed), rows, threads=threads, seed=seed)
 
 
+def brought_up_to_date(
+    before: Coarse, old: Embeddings, new: Embeddings, *, threads: int, seed: int = 0
+) -> Coarse | None:
+    """The same cells, without the photos that left and with those that came; calibrated anew.
+
+    Training is most of the work, and cells stay good while a collection changes a little.
+
+    Returns:
+        None where the collection has outgrown its cells, or they do not find enough any more.
+    """
+    if before.index.nlist != _cells_for(len(new.rows)):
+        return None
+    places = np.searchsorted(new.ids, old.ids)  # (n,), of the old rows among the new ones
+    places[places == len(new.ids)] = 0
+    stays = new.ids[places] == old.ids
+    stays[stays] = (new.rows[places[stays]] == old.rows[stays]).all(axis=1)
+    came = np.ones(len(new.ids), dtype=bool)
+    came[places[stays]] = False
+    faiss.omp_set_num_threads(threads)
+    # A copy in memory: the old one may be mapped, and others search it.
+    index = faiss.deserialize_index(faiss.serialize_index(before.index))
+    assert isinstance(index, faiss.IndexIVF)
+    index.remove_ids(np.flatnonzero(~stays))
+    for cell in range(index.nlist):
+        if count := index.invlists.list_size(cell):
+            positions = faiss.rev_swig_ptr(index.invlists.get_ids(cell), count)
+            positions[:] = places[positions]
+    index.add_with_ids(new.rows[came], np.flatnonzero(came))
+    return calibrated(index, new.rows, threads=threads, seed=seed)
+
+
 def calibrated(
     index: faiss.IndexIVF, rows: np.ndarray, *, threads: int, seed: int = 0
 ) -> Coarse | None:
@@ -123,10 +175,8 @@ def calibrated(
 
 def _trained(rows: np.ndarray, *, seed: int) -> faiss.IndexIVF:
     """The cells, with all rows in them."""
-    dim = rows.shape[1]
-    # A power of two near four times the root, as FAISS's guidelines have it below a million.
-    cells = 2 ** round(np.log2(4 * np.sqrt(len(rows))))
-    index = faiss.index_factory(dim, f"IVF{cells},SQ8", faiss.METRIC_INNER_PRODUCT)
+    factory = f"IVF{_cells_for(len(rows))},SQ8"
+    index = faiss.index_factory(rows.shape[1], factory, faiss.METRIC_INNER_PRODUCT)
     assert isinstance(index, faiss.IndexIVF)
     index.cp.seed = seed + 1  # FAISS takes 0 for none
     index.cp.max_points_per_centroid = TRAINED_ON
@@ -134,6 +184,11 @@ def _trained(rows: np.ndarray, *, seed: int) -> faiss.IndexIVF:
     index.train(rows)
     index.add(rows)
     return index
+
+
+def _cells_for(count: int) -> int:
+    """A power of two near four times the root, as FAISS's guidelines have it below a million."""
+    return int(2 ** round(np.log2(4 * np.sqrt(max(count, 1)))))
 
 
 def _others(scores: np.ndarray, positions: np.ndarray, own: np.ndarray) -> np.ndarray:

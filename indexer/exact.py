@@ -3,6 +3,9 @@
 The rows may be mapped from a file, and nothing has to be parsed or copied before a search.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import faiss
 import numpy as np
 
@@ -38,19 +41,28 @@ def nearest(
     assert rows.flags.c_contiguous, rows.strides
     assert rows.dtype == np.float32, rows.dtype
     asked = np.ascontiguousarray(queries, np.float32)
-    # FAISS keeps pointers only: bits and selector must live until it is done.
-    bits = np.empty(0, np.uint8) if allowed is None else np.packbits(allowed, bitorder="little")
-    only = None if allowed is None else faiss.IDSelectorBitmap(len(bits), faiss.swig_ptr(bits))
     faiss.omp_set_num_threads(threads)
-    faiss.knn_inner_product(
-        faiss.swig_ptr(asked),
-        faiss.swig_ptr(rows),
-        rows.shape[1],
-        len(asked),
-        len(rows),
-        k,
-        faiss.swig_ptr(scores),
-        faiss.swig_ptr(positions),
-        only,
-    )
+    with selector(allowed) as only:
+        faiss.knn_inner_product(
+            faiss.swig_ptr(asked),
+            faiss.swig_ptr(rows),
+            rows.shape[1],
+            len(asked),
+            len(rows),
+            k,
+            faiss.swig_ptr(scores),
+            faiss.swig_ptr(positions),
+            only,
+        )
     return scores, positions
+
+
+@contextmanager
+def selector(allowed: np.ndarray | None) -> Iterator[faiss.IDSelector | None]:
+    """What makes FAISS look only at the positions that are True in `(n,)` bool; None for all."""
+    if allowed is None:
+        yield None
+        return
+    # FAISS keeps pointers only: the bits live as long as this block.
+    bits = np.packbits(allowed, bitorder="little")
+    yield faiss.IDSelectorBitmap(len(bits), faiss.swig_ptr(bits))

@@ -135,6 +135,14 @@ def load(
     return None if coarse is None else VectorIndex(stored, choice=choice, coarse=coarse)
 
 
+def load_any(folder: Path, *, encoder: str) -> VectorIndex | None:
+    """The saved index of whatever generation, for its training; None as `load`."""
+    manifest = read_manifest(folder)
+    if manifest is None:
+        return None
+    return load(folder, generation=manifest.generation, encoder=encoder)
+
+
 def _is_ours(name: object, pattern: str) -> bool:
     return isinstance(name, str) and fnmatchcase(name, pattern) and Path(name).name == name
 

@@ -1,7 +1,7 @@
 """Which kind of index a gallery gets: one table, by the size of its embeddings and by the machine.
 
-Exact as long as a query takes less than about 50 ms: only approximate indexes depend on what the
-photos look like.
+Everything is compared as long as a query takes less than about 50 ms: only approximate indexes
+depend on what the photos look like.
 """
 
 import os
@@ -28,11 +28,12 @@ class Step:
     why: str
 
 
-# Measured on one core: a search reads 26 GB of float32 a second (`exact`), and 60 GB/s worth of
-# float32 where they are kept as float16 (`half`). Both steps end at some 50 ms a query.
+# A search waits for memory: one core read between 7 and 26 GB a second where it was measured. So
+# a query takes some 10 to 40 ms at the end of the first step, and of the second in half precision
+# 40 ms on a fast machine. Below it half precision would be faster too, by what nobody notices.
 TABLE = (
-    Step("exact", 1 * _GIB, 1.0, "every photo is compared"),
-    Step("half", 3 * _GIB, 0.5, "every photo is compared, first in half precision"),
+    Step("exact", _GIB // 4, 1.0, "every photo is compared"),
+    Step("half", 2 * _GIB, 0.5, "every photo is compared, first in half precision"),
     Step("approximate", None, 0.25, "only the photos in the nearest cells are compared"),
 )
 

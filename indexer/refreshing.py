@@ -27,7 +27,10 @@ def refresh_index(folder: GalleryFolder, catalogue: Catalogue) -> str:
     if there is not None and there.choice.wanted == state.index:
         return ""
     embeddings = catalogue.embeddings()
-    index = VectorIndex.build(embeddings, _chosen(embeddings, state))
+    choice, before = _chosen(embeddings, state), None
+    if choice.kind == "approximate":
+        before = index_files.load_any(folder.path, encoder=fingerprint)
+    index = VectorIndex.build(embeddings, choice, before=before)
     index_files.save(index, folder.path)
     return _told(index)
 

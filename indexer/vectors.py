@@ -36,7 +36,7 @@ class VectorIndex:
     """Embeddings by id. Safe to share between threads.
 
     The rows are at hand as they are, in memory or mapped from a file. A coarse index, where there
-    is one, only proposes; whatever is asked of a part of the photos is searched exactly.
+    is one, only proposes; whatever is asked of a part of the photos is compared with all of it.
 
     With a GPU exact searches run there, on a copy: filling it is but a copy.
     """
@@ -55,7 +55,12 @@ class VectorIndex:
 
     @classmethod
     def build(
-        cls, stored: Embeddings, choice: Choice = EXACT, *, machine: Machine | None = None
+        cls,
+        stored: Embeddings,
+        choice: Choice = EXACT,
+        *,
+        before: "VectorIndex | None" = None,
+        machine: Machine | None = None,
     ) -> "VectorIndex":
         """An index of all of them, of the kind chosen.
 
@@ -64,11 +69,12 @@ class VectorIndex:
         Args:
             stored: the embeddings.
             choice: of `kinds.choose`.
+            before: the index of an earlier generation, whose training is used again.
             machine: where it will be searched; None is this one.
         """
         coarse = None
         if choice.kind == "approximate":
-            coarse = coarsely.in_cells(stored.rows, threads=providers.cores())
+            coarse = _in_cells(stored, before)
             if coarse is None:
                 choice = without_cells(
                     *stored.rows.shape,
@@ -145,7 +151,8 @@ class VectorIndex:
             k: how many for each, at most as many as there are.
             threads: how many may work on it.
         """
-        if self.coarse is not None:
+        # Half precision is for single queries: batches go through BLAS, which is faster still.
+        if self.coarse is not None and not self.coarse.compares_all:
             return coarsely.nearest(self.coarse, self._rows, queries, k, threads=threads)
         return exact.nearest(self._rows, queries, k, threads=threads)
 
@@ -183,8 +190,8 @@ class VectorIndex:
         if self._on_gpu is not None and k <= GPU_MOST and allowed is None:
             with self._gpu_lock:
                 return np.asarray(self._on_gpu.search(asked, k)[1][0])
-        if self.coarse is not None and allowed is None:
-            proposed: np.ndarray = self.coarse.propose(asked, k)[0]
+        if self.coarse is not None and (allowed is None or self.coarse.compares_all):
+            proposed: np.ndarray = self.coarse.propose(asked, k, allowed=allowed)[0]
             if proposed[-1] >= 0:
                 return proposed
         _, positions = exact.nearest(self._rows, asked, k, allowed=allowed)
@@ -211,6 +218,17 @@ def _read_only(array: np.ndarray) -> np.ndarray:
     view = array.view()
     view.flags.writeable = False
     return view
+
+
+def _in_cells(stored: Embeddings, before: VectorIndex | None) -> Coarse | None:
+    """An approximate index, from the one before where that has one; None where it finds too few."""
+    threads = providers.cores()
+    if before is not None and before.choice.kind == "approximate" and before.coarse is not None:
+        old = Embeddings(before.generation, before.encoder, before.ids, before.rows)
+        found = coarsely.brought_up_to_date(before.coarse, old, stored, threads=threads)
+        if found is not None:
+            return found
+    return coarsely.in_cells(stored.rows, threads=threads)
 
 
 def _too_little(count: int) -> str:

@@ -33,12 +33,19 @@ def matches(path: Path, sha256: str, *, again: bool = False) -> bool:
     known = _remembered(path.parent)
     if not again and known.get(path.name) == [*before, sha256]:
         return True
-    if file_hash(path) != sha256 or _identity(path) != before:
-        return False
-    # Files that are gone leave the list.
-    kept = {name: facts for name, facts in known.items() if (path.parent / name).exists()}
-    _remember(path.parent, {**kept, path.name: [*before, sha256]})
-    return True
+    whole = file_hash(path) == sha256 and _identity(path) == before
+    # Files that are gone leave the list; so does one that turns out to be damaged, for the next
+    # build to make it anew.
+    kept = {
+        name: facts
+        for name, facts in known.items()
+        if name != path.name and (path.parent / name).exists()
+    }
+    if whole:
+        kept[path.name] = [*before, sha256]
+    if kept != known:
+        _remember(path.parent, kept)
+    return whole
 
 
 def _identity(path: Path) -> list[int]:

@@ -1,14 +1,17 @@
 """Search is exact: it gives what a few lines of numpy give."""
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from indexer.kinds import Choice
 from indexer.records import Embeddings
-from indexer.vectors import VectorIndex
+from indexer.vectors import EXACT, VectorIndex
 
 DIM = 5
+HALF = Choice("half", "every photo is compared, first in half precision")
 
 
 @st.composite
@@ -33,11 +36,14 @@ def brute_force(stored: Embeddings, query: np.ndarray, k: int) -> list[tuple[int
     return sorted(pairs, key=lambda pair: (-pair[1], pair[0]))[:k]
 
 
-@given(collections(), st.data())
-def test_search_equals_brute_force_ties_and_all(stored: Embeddings, data: st.DataObject) -> None:
+@pytest.mark.parametrize("kind", [EXACT, HALF])
+@given(stored=collections(), data=st.data())
+def test_search_equals_brute_force_ties_and_all(
+    kind: Choice, stored: Embeddings, data: st.DataObject
+) -> None:
     query = stored.rows[data.draw(st.integers(0, len(stored.rows) - 1))]
     k = data.draw(st.integers(1, 60))
-    found = VectorIndex.build(stored).search(query, k=k)
+    found = VectorIndex.build(stored, kind).search(query, k=k)
     assert [(n.id, n.score) for n in found] == brute_force(stored, query, k)
 
 
@@ -74,9 +80,10 @@ def test_a_large_collection_agrees_with_brute_force(rng: np.random.Generator) ->
         assert found == brute_force(stored, query, 50)
 
 
-@given(collections(), st.data())
+@pytest.mark.parametrize("kind", [EXACT, HALF])
+@given(stored=collections(), data=st.data())
 def test_a_search_among_some_equals_brute_force_over_those(
-    stored: Embeddings, data: st.DataObject
+    kind: Choice, stored: Embeddings, data: st.DataObject
 ) -> None:
     known = stored.ids.tolist()
     chosen = data.draw(st.lists(st.sampled_from([*known, -5, 2**50]), max_size=60))
@@ -84,5 +91,6 @@ def test_a_search_among_some_equals_brute_force_over_those(
     k = data.draw(st.integers(1, 60))
     mask = np.isin(stored.ids, chosen)
     those = Embeddings(1, "e", stored.ids[mask], stored.rows[mask])
-    found = VectorIndex.build(stored).search(query, k=k, among=np.array(chosen, dtype=np.int64))
+    index = VectorIndex.build(stored, kind)
+    found = index.search(query, k=k, among=np.array(chosen, dtype=np.int64))
     assert [(n.id, n.score) for n in found] == brute_force(those, query, k)

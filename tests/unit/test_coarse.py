@@ -72,6 +72,44 @@ def test_two_trainings_make_the_same_index(grouped: np.ndarray) -> None:
     assert (first.cells, first.recall) == (second.cells, second.recall)
 
 
+def test_cells_are_kept_while_photos_come_and_go(grouped: np.ndarray) -> None:
+    first = Embeddings(1, "e", np.arange(3_500, dtype=np.int64), grouped[:3_500])
+    before = VectorIndex.build(first, Choice("approximate", "", "approximate"))
+    ids = np.concatenate([np.arange(0, 1_000), np.arange(1_300, 4_000)])
+    rows = grouped[ids].copy()
+    rows[5] = grouped[3_999]  # a photo that was embedded anew
+    second = Embeddings(2, "e", ids, rows)
+
+    index = VectorIndex.build(second, Choice("approximate", "", "approximate"), before=before)
+
+    assert before.coarse is not None
+    assert index.coarse is not None
+    assert index.coarse.index.ntotal == len(ids)
+    centres = [one.coarse.index.quantizer.reconstruct_n() for one in (before, index)]
+    np.testing.assert_array_equal(*centres)
+    everything = np.sort(index.coarse.propose(rows[:1], len(ids))[0])
+    assert set(everything.tolist()) <= {-1, *range(len(ids))}
+    for position in (0, 5, 999, 1_000, 2_500, len(ids) - 1):
+        assert index.search(rows[position], k=1)[0].score == pytest.approx(1)
+    plain = VectorIndex.build(second)
+    same = [
+        {n.id for n in index.search(row, k=10)} & {n.id for n in plain.search(row, k=10)}
+        for row in rows[::50]
+    ]
+    assert np.mean([len(found) for found in same]) >= 9.6
+    assert before.search(grouped[0], k=5) == VectorIndex.build(first).search(grouped[0], k=5)
+
+
+def test_a_collection_that_outgrew_its_cells_is_trained_anew(grouped: np.ndarray) -> None:
+    few = Embeddings(1, "e", np.arange(1_000, dtype=np.int64), grouped[:1_000])
+    before = VectorIndex.build(few, Choice("approximate", "", "approximate"))
+    every = Embeddings(2, "e", np.arange(4_000, dtype=np.int64), grouped)
+    index = VectorIndex.build(every, Choice("approximate", "", "approximate"), before=before)
+    assert before.coarse is not None
+    assert index.coarse is not None
+    assert index.coarse.index.nlist > before.coarse.index.nlist
+
+
 def test_exact_copies_do_not_hide_a_poor_recall(scattered: np.ndarray) -> None:
     """A photo and its copies find each other in any cell; they count no more than others."""
     index = faiss.index_factory(96, "IVF64,SQ8", faiss.METRIC_INNER_PRODUCT)

@@ -5,7 +5,7 @@ import pytest
 from indexer.kinds import EXACT_ON_GPU, TABLE, Machine, choose, without_cells
 
 LARGE = Machine(memory_bytes=64 << 30, gpus=0)
-SMALL = Machine(memory_bytes=1 << 30, gpus=0)
+TINY = Machine(memory_bytes=1 << 28, gpus=0)
 WITH_GPU = Machine(memory_bytes=64 << 30, gpus=1)
 
 
@@ -14,10 +14,11 @@ WITH_GPU = Machine(memory_bytes=64 << 30, gpus=1)
     [
         (0, 128, "exact"),
         (100_000, 512, "exact"),
-        (1_000_000, 128, "exact"),
+        (500_000, 128, "exact"),
+        (1_000_000, 128, "half"),
         (1_000_000, 512, "half"),
-        (6_000_000, 128, "half"),
-        (10_000_000, 128, "approximate"),
+        (4_000_000, 128, "half"),
+        (5_000_000, 128, "approximate"),
         (2_000_000, 512, "approximate"),
     ],
 )
@@ -33,9 +34,9 @@ def test_a_step_ends_where_the_table_says() -> None:
 
 
 def test_what_does_not_fit_in_half_the_memory_is_made_smaller() -> None:
-    assert choose(1_000_000, 128, wanted="auto", machine=SMALL).kind == "exact"
-    assert choose(1_500_000, 128, wanted="auto", machine=SMALL).kind == "half"
-    assert choose(3_000_000, 128, wanted="auto", machine=SMALL).kind == "approximate"
+    assert choose(200_000, 128, wanted="auto", machine=TINY).kind == "exact"
+    assert choose(300_000, 128, wanted="auto", machine=TINY).kind == "half"
+    assert choose(600_000, 128, wanted="auto", machine=TINY).kind == "approximate"
 
 
 def test_a_gpu_compares_everything_up_to_what_it_holds() -> None:
