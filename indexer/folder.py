@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from indexer.encoder import OnnxEncoder
-from indexer.lock import LOCK_FILE, WRITER_FILE, only_writer
 from indexer.records import Published, State
 from indexer.wording import quoted, shown
 from training.errors import GalleryError
 from training.files import mark_folder
+from training.lock import LOCK_FILE, WRITER_FILE, only_writer
 from training.photos import MARKER
 
 # Writing one takes milliseconds.
@@ -80,7 +80,7 @@ class GalleryFolder:
         """
         self._check_ours()
         self.path.mkdir(parents=True, exist_ok=True)
-        with only_writer(self.path, command=command, wait_seconds=wait_seconds):
+        with only_writer(self.path, command=command, wait_seconds=wait_seconds, error=GalleryError):
             for file in self._half_written():
                 file.unlink(missing_ok=True)
             mark_folder(self.path)

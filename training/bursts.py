@@ -67,7 +67,8 @@ def told(bursts: np.ndarray) -> str:
     count = int(bursts.max()) + 1
     return (
         f"{photos:,} photos are near-duplicates of others, in {count:,} "
-        f"{'group' if count == 1 else 'groups'}: they are not used as each other's negatives"
+        f"{'group' if count == 1 else 'groups'}: they are not used as each other's negatives "
+        "(near-duplicates.csv in the run)"
     )
 
 

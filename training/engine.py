@@ -1,7 +1,7 @@
 """pretrain(config): from a folder of photos to a run folder with an encoder."""
 
 import time
-from contextlib import nullcontext
+from contextlib import ExitStack, nullcontext
 
 from torch import Tensor
 
@@ -39,15 +39,18 @@ def pretrain(config: TrainConfig, around: Surroundings, *, resume: bool = False)
         OSError: the run folder or the cache cannot be written.
     """
     started = time.monotonic()
-    # The leading process begins the run and decodes; the others then find both.
-    ready = in_turn(lambda: prepare(config, around, resume=resume or not world().leads))
-    if not ready.run.finished and len(ready.photos) >= TRAINING_MIN:
-        session = _Session(ready, around, started)
-        session.train()
-        in_turn(session.finish if session.leads else lambda: None)
-    elif not ready.run.finished:
-        in_turn(lambda: finish_untrained(ready) if world().leads else None)
-    return read_report(ready.run)
+    with ExitStack() as claims:
+        # The leading process begins the run and decodes; the others then find both.
+        ready = in_turn(
+            lambda: prepare(config, around, resume=resume or not world().leads, claims=claims)
+        )
+        if not ready.run.finished and len(ready.photos) >= TRAINING_MIN:
+            session = _Session(ready, around, started)
+            session.train()
+            in_turn(session.finish if session.leads else lambda: None)
+        elif not ready.run.finished:
+            in_turn(lambda: finish_untrained(ready) if world().leads else None)
+        return read_report(ready.run)
 
 
 class _Session:
@@ -107,6 +110,8 @@ class _Session:
             self.clock.elapsed = float(saved.facts["seconds"])
         elif self.leads:
             write_views(run.path, self.batches, self.trainer.recipes, self.ready.plan.seed)
+            if self.bursts is not None:
+                run.write_near(self.ready.photos.paths, self.bursts)
 
     def _announce(self) -> None:
         for line in self.ready.plan.lines(len(self.batches), len(self.monitor)):

@@ -115,11 +115,11 @@ def _clear(report: EvalReport) -> list[str]:
         change = result.against_start
         if change is None:
             continue
-        word = "not clearly different"
+        word = "not clearly different from"
         if change.excludes_zero:
-            word = "better" if change.value > 0 else "worse"
+            word = "better than" if change.value > 0 else "worse than"
         reach = f"{100 * change.value:+.1f} ({100 * change.low:+.1f} to {100 * change.high:+.1f})"
-        lines.append(f"{result.weights}, {FIGURES[result.figure]}: {reach}, {word} than the start")
+        lines.append(f"{result.weights}, {FIGURES[result.figure]}: {reach}, {word} the start")
     scratch, tuned = report.find("supervised", FINETUNE), report.find("trained", FINETUNE)
     if scratch and tuned:
         lines.append(

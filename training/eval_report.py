@@ -47,6 +47,18 @@ class Result:
         }
 
 
+def with_earlier(found: dict[str, Any], earlier: dict[str, Any] | None) -> dict[str, Any]:
+    """A report as JSON, with the figures of an earlier one that were not measured again.
+
+    Only where both were asked and judged alike: on other photos they would not compare.
+    """
+    if earlier is None or {**earlier, "results": []} != {**found, "results": []}:
+        return found
+    again = {(one["weights"], one["figure"]) for one in found["results"]}
+    kept = [one for one in earlier["results"] if (one["weights"], one["figure"]) not in again]
+    return {**found, "results": [*found["results"], *kept]}
+
+
 @dataclass(frozen=True)
 class EvalReport:
     """All figures, and the photos they were measured on."""
@@ -76,6 +88,7 @@ class EvalReport:
             "labelled": str(request.labelled),
             "seed": request.seed,
             "epochs": request.epochs,
+            "image_size": request.image_size,
             "photos": self.photos,
             "classes": list(self.classes),
             "loose": self.loose,

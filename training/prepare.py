@@ -3,6 +3,7 @@
 import copy
 import hashlib
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -59,8 +60,16 @@ class Prepared:
     labels: PhotoLabels | None  # of the photos; None where the method learns without
 
 
-def prepare(config: TrainConfig, around: Surroundings, *, resume: bool) -> Prepared:
+def prepare(
+    config: TrainConfig, around: Surroundings, *, resume: bool, claims: ExitStack
+) -> Prepared:
     """Begin a run or pick up one that was begun.
+
+    Args:
+        config: what was asked; when resuming, only its `photos` and `out` count.
+        around: where to show progress, when to stop, where to cache.
+        resume: go on with the run in `config.out`.
+        claims: holds the run's folder for the leading process until it is closed.
 
     Raises:
         LookalikeError: anything the user can mend; a new run's folder is then removed again,
@@ -71,6 +80,8 @@ def prepare(config: TrainConfig, around: Surroundings, *, resume: bool) -> Prepa
         config = replace(begun, photos=config.photos)  # the folder may have moved
     else:
         run = create_run(config)
+    if world().leads:
+        claims.enter_context(run.claimed())
     try:
         plan, spec, backbone = _planned(run, config, around)
         photos = _decoded(run, config, plan, around)

@@ -14,13 +14,12 @@ from sklearn.manifold import TSNE
 
 from training.checkpoint import load_encoder
 from training.config import TrainConfig, config_from_json
-from training.errors import CollectionError, ConfigError, Interrupted, RunError
+from training.errors import CollectionError, ConfigError, Interrupted
 from training.evaluate import folder_labels
 from training.metrics import read_metrics
 from training.progress import Progress
 from training.runs import (
     CONFIG_FILE,
-    EVALUATION_FILE,
     PLAN_FILE,
     REPORT_FILE,
     SKIPPED_FILE,
@@ -107,7 +106,7 @@ def gather(
         report=run.read_json(REPORT_FILE),
         plan=run.read_json(PLAN_FILE),
         metrics=read_metrics(run.path),
-        evaluation=_evaluation(run),
+        evaluation=run.evaluation(),
         skipped=_skipped(run),
         look=look,
         look_missing=missing,
@@ -193,13 +192,6 @@ def _class_names(paths: tuple[bytes, ...]) -> tuple[str, ...]:
 
 def _config(run: RunFolder) -> TrainConfig:
     return config_from_json(run.read_json(CONFIG_FILE))
-
-
-def _evaluation(run: RunFolder) -> dict[str, Any] | None:
-    try:
-        return run.read_json(EVALUATION_FILE)
-    except RunError:
-        return None
 
 
 def _skipped(run: RunFolder) -> list[tuple[str, str]]:

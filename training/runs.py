@@ -5,16 +5,20 @@ import io
 import json
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from training.checkpoint import CHECKPOINT_FILE, START_FILE, TRAINED_FILE
 from training.config import TrainConfig, config_from_json
 from training.errors import RunError
 from training.files import atomic_write, mark_folder
 from training.labels import PhotoLabels
+from training.lock import only_writer
 from training.photos import MARKER, SkippedFile
 from training.spec import ENCODER_FILE
 
@@ -31,6 +35,10 @@ VIEWS_FILE = "views.png"
 CURVES_FILE = "curves.png"
 EVALUATION_FILE = "evaluation.json"
 SUPERVISED_FILE = "supervised.safetensors"
+NEAR_FILE = "near-duplicates.csv"
+
+# A run whose processes were ended a moment ago may still hold its folder.
+SECONDS_TO_CLAIM = 5.0
 
 
 @dataclass(frozen=True)
@@ -89,6 +97,21 @@ class RunFolder:
         """Whether the run came to its end."""
         return (self.path / REPORT_FILE).is_file()
 
+    @contextmanager
+    def claimed(self) -> Iterator[None]:
+        """Be the only one to train in this folder.
+
+        Raises:
+            RunError: another process does.
+            OSError: the folder cannot be written.
+        """
+        with only_writer(
+            self.path, command="ssl-train", wait_seconds=SECONDS_TO_CLAIM, error=RunError
+        ):
+            for unfinished in self.path.glob(f".*{ENCODER_SUFFIX}.*"):  # a killed run's
+                unfinished.unlink(missing_ok=True)
+            yield
+
     def write_json(self, name: str, values: dict[str, Any]) -> None:
         """Write one JSON file of the run."""
         text = json.dumps(values, indent=2, sort_keys=True)
@@ -109,6 +132,13 @@ class RunFolder:
             ) from None
         return values
 
+    def evaluation(self) -> dict[str, Any] | None:
+        """What `ssl-train eval` found, as JSON; None where nothing can be read."""
+        try:
+            return self.read_json(EVALUATION_FILE)
+        except RunError:
+            return None
+
     def write_skipped(self, skipped: tuple[SkippedFile, ...]) -> None:
         """List the files that were not used, path and reason, as CSV."""
         lines = ((os.fsdecode(file.path), file.reason) for file in skipped)
@@ -122,6 +152,14 @@ class RunFolder:
             if code >= 0
         ]
         self.write_csv(LABELS_FILE, ("path", "label"), rows)
+
+    def write_near(self, paths: Sequence[bytes], groups: np.ndarray) -> None:
+        """The photos `(n,)` taken for near-duplicates: those with a group number from 0 on."""
+        found = sorted(
+            (int(group), path) for group, path in zip(groups, paths, strict=True) if group >= 0
+        )
+        lines = ((str(group), os.fsdecode(path)) for group, path in found)
+        self.write_csv(NEAR_FILE, ("group", "path"), lines)
 
     def write_csv(
         self, name: str, columns: tuple[str, ...], lines: Iterable[tuple[str, ...]]
@@ -166,8 +204,6 @@ def open_run(folder: Path) -> tuple[RunFolder, TrainConfig]:
     if not (folder / CONFIG_FILE).is_file():
         raise RunError(f"there is no run in {folder} to resume", hint="start one without --resume")
     run = RunFolder(folder)
-    for unfinished in folder.glob(f".*{ENCODER_SUFFIX}.*"):  # a killed run's, half written
-        unfinished.unlink(missing_ok=True)
     return run, config_from_json(run.read_json(CONFIG_FILE))
 
 

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +15,7 @@ from training.checkpoint import load_encoder
 from training.cli import cli
 from training.errors import CollectionError, Interrupted, RunError
 from training.eval_cli import table
-from training.eval_report import JUDGEMENTS, EvalReport, EvalRequest
+from training.eval_report import JUDGEMENTS, EvalReport, EvalRequest, with_earlier
 from training.evaluation import evaluate
 
 
@@ -57,7 +58,8 @@ def test_the_table_says_what_is_clear_and_what_is_not(report: EvalReport) -> Non
 
     assert "60 photos in 4 classes; 1 files could not be read" in shown
     assert "supervised from scratch" in shown
-    assert "than the start" in shown
+    assert "not clearly different than" not in shown
+    assert re.search("(better than|worse than|not clearly different from) the start", shown)
     assert "Supervised from scratch" in shown.splitlines()[-1]
     assert max(map(len, shown.splitlines())) < 160
 
@@ -74,6 +76,19 @@ def test_the_command_prints_json_of_what_was_asked_only(
     assert done.exit_code == 0, done.output
     figures = {result["figure"] for result in json.loads(done.stdout)["results"]}
     assert figures == {"knn", "precision_at_10", "mean_average_precision"}
+
+
+def test_figures_that_were_not_measured_again_stay_where_they_compare() -> None:
+    asked = {"labelled": "here", "seed": 0}
+    before = [{"weights": "start", "figure": figure, "value": 0.5} for figure in ("knn", "linear")]
+    knn = {"weights": "start", "figure": "knn", "value": 0.75}
+
+    kept = with_earlier({**asked, "results": [knn]}, {**asked, "results": before})
+    other = with_earlier({**asked, "results": [knn]}, {**asked, "seed": 1, "results": before})
+
+    assert kept == {**asked, "results": [knn, before[1]]}
+    assert other == {**asked, "results": [knn]}
+    assert with_earlier(other, None) == other
 
 
 @pytest.mark.slow

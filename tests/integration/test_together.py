@@ -14,8 +14,8 @@ import pytest
 
 from indexer.folder import GalleryFolder
 from indexer.gallery import Gallery
-from indexer.lock import read_writer
 from training.errors import GalleryError
+from training.lock import read_writer
 
 HOLD = """
 import sys

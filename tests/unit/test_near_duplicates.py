@@ -1,5 +1,6 @@
 """What a contrastive loss does about near-duplicates: they neither attract nor repel."""
 
+import csv
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -137,3 +138,11 @@ def test_a_simclr_run_tells_of_near_duplicates_before_it_trains(
     pretrain(config, Surroundings(Listening(), lambda: False, tmp_path / "cache"))
 
     assert any("near-duplicates of others" in line for line in said) == told
+    listed = tmp_path / "run" / "near-duplicates.csv"
+    assert listed.is_file() == told
+    if told:
+        with listed.open(newline="") as lines:
+            [head, *rows] = csv.reader(lines)
+        assert head == ["group", "path"]
+        groups = {path: group for group, path in rows}
+        assert groups["circle/circle-000.jpg"] == groups["circle/circle-000-again.jpg"]

@@ -1,4 +1,4 @@
-"""One writer at a time, and a refused one is told who holds the gallery.
+"""One writer at a time in a gallery's or a run's folder; a refused one is told who writes there.
 
 The operating system's lock on `.lock` decides: it is free again the moment its holder dies.
 `.writer` only says who that is, and is believed only while the lock is held.
@@ -15,8 +15,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from indexer.wording import shown
-from training.errors import GalleryError
+from training.errors import LookalikeError
 
 LOCK_FILE = ".lock"
 WRITER_FILE = ".writer"
@@ -24,7 +23,7 @@ WRITER_FILE = ".writer"
 
 @dataclass(frozen=True, slots=True)
 class Writer:
-    """Who is writing to a gallery."""
+    """Who is writing to a folder."""
 
     command: str
     pid: int
@@ -36,16 +35,19 @@ class Writer:
 
 
 @contextmanager
-def only_writer(folder: Path, *, command: str, wait_seconds: float) -> Iterator[None]:
-    """Be the only writer of a gallery's folder, which exists.
+def only_writer(
+    folder: Path, *, command: str, wait_seconds: float, error: type[LookalikeError]
+) -> Iterator[None]:
+    """Be the only writer of a folder, which exists.
 
     Args:
-        folder: the gallery's.
+        folder: a gallery's or a run's.
         command: what a refused writer is told, as a person would type it.
         wait_seconds: how long to wait for another one to finish.
+        error: what to raise where another one does not.
 
     Raises:
-        GalleryError: another process is writing; the message names it.
+        LookalikeError: another process is writing; the message names it.
         OSError: the folder cannot be written.
     """
     lock = FileLock(folder / LOCK_FILE, timeout=wait_seconds)
@@ -53,8 +55,8 @@ def only_writer(folder: Path, *, command: str, wait_seconds: float) -> Iterator[
         lock.acquire()
     except Timeout:
         holder = read_writer(folder)
-        raise GalleryError(
-            f"another command is writing to {shown(folder)}" + (f": {holder}" if holder else ""),
+        raise error(
+            f"another command is writing to {folder}" + (f": {holder}" if holder else ""),
             hint="wait until it has finished and run the same command again",
         ) from None
     note = folder / WRITER_FILE
