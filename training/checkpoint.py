@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
@@ -26,6 +27,13 @@ class EncoderWeights:
     spec: EncoderSpec
     tensors: dict[str, Tensor]  # under torchvision's names; see models.restore_backbone
     sha256: str  # of the file, in hex
+
+    def same_network(self, other: "EncoderWeights") -> bool:
+        """Whether both hold the same tensors."""
+        own, others = self.tensors, other.tensors
+        return own.keys() == others.keys() and all(
+            torch.equal(tensor, others[name]) for name, tensor in own.items()
+        )
 
 
 @dataclass(frozen=True)

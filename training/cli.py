@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 import click
 
 from training.compare_cli import command as compare_command
-from training.config import DEVICES, TrainConfig, parse_budget, read_config_file
+from training.config import DEVICES, EXPORTS, TrainConfig, parse_budget, read_config_file
 from training.console import ConsoleProgress, readable, run_command, stop_on_interrupt
 from training.dispatch import DefaultCommand
 from training.distributed import joined, restarted
@@ -59,6 +59,12 @@ from training.runs import CONFIG_FILE
     type=float,
     metavar="W",
     help="Export weights at W of the way from the start (0) to the trained (1).",
+)
+@click.option(
+    "--export",
+    type=click.Choice(("auto", *EXPORTS)),
+    help="Which weights to search with: the pair is the start and the interpolated side by side.  "
+    "[default: auto]",
 )
 @click.option("--device", type=click.Choice(DEVICES), help="Where to train.  [default: auto]")
 @click.option("--cache", type=FOLDER, help="Folder for decoded photos, reused between runs.")

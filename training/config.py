@@ -15,6 +15,7 @@ from training.errors import ConfigError
 METHODS = ("auto", "simclr", "byol", "supcon")
 DEVICES = ("auto", "cpu", "cuda")
 OPTIMIZERS = ("adamw", "sgd", "lars")
+EXPORTS = ("start", "trained", "interpolated", "pair")
 VIEWS = ("everyday", "any-orientation", "colour-matters", "no-mirror", "shapes")
 
 _BUDGET = re.compile(r"(\d+(?:\.\d+)?)\s*([smh])")
@@ -43,6 +44,8 @@ class TrainConfig:
     budget_seconds: float | None = None
     # Weight of the trained network against the start in the exported one (arXiv 2109.01903).
     interpolate: float | None = None
+    # Which weights are exported: one of EXPORTS, or what is known to search best.
+    export: str = "auto"
     batch_size: int | None = None
     lr: float | None = None
     # lars for batches of many hundreds from random weights.
@@ -80,6 +83,8 @@ class TrainConfig:
         _require(self.device in DEVICES, "device", self.device, f"one of {', '.join(DEVICES)}")
         kinds = ", ".join(OPTIMIZERS)
         _require(self.optimizer in OPTIMIZERS, "optimizer", self.optimizer, f"one of {kinds}")
+        exports = ", ".join(("auto", *EXPORTS))
+        _require(self.export in ("auto", *EXPORTS), "export", self.export, f"one of {exports}")
         _require(self.views in VIEWS, "views", self.views, f"one of {', '.join(VIEWS)}")
         _check_range("image-size", self.image_size, 16, 1024)
         _check_range("embed-size", self.embed_size, 16, 1024)

@@ -19,6 +19,7 @@ from training.eval_report import (
     EvalReport,
     EvalRequest,
     Result,
+    with_earlier,
 )
 from training.evaluate import centred, query_figures
 from training.finetune import (
@@ -70,7 +71,7 @@ def evaluate(request: EvalRequest, around: Surroundings) -> EvalReport:
         exported=judging.exported,
         results=tuple(results),
     )
-    run.write_json(EVALUATION_FILE, report.to_json())
+    run.write_json(EVALUATION_FILE, with_earlier(report.to_json(), run.evaluation()))
     return report
 
 
@@ -229,12 +230,7 @@ def _distinct(weights: dict[str, EncoderWeights]) -> tuple[dict[str, EncoderWeig
     """The weights without a repeated export, and which ones the exported are."""
     exported = weights[EXPORTED]
     for name in (START, TRAINED):
-        if _same(weights[name], exported):
+        same_size = weights[name].spec.preprocessing == exported.spec.preprocessing
+        if same_size and weights[name].same_network(exported):
             return {n: w for n, w in weights.items() if n != EXPORTED}, name
     return weights, EXPORTED
-
-
-def _same(one: EncoderWeights, other: EncoderWeights) -> bool:
-    return one.spec.preprocessing == other.spec.preprocessing and all(
-        torch.equal(value, other.tensors[name]) for name, value in one.tensors.items()
-    )

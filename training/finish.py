@@ -8,10 +8,12 @@ import torch
 from torch import Tensor
 
 from training.checkpoint import load_encoder, save_encoder
+from training.config import TrainConfig
 from training.errors import Interrupted
 from training.figures import Sight, changes, quality_of
 from training.models import restore_backbone, to_device
 from training.monitor import Judge, Monitor
+from training.pair import members, paired
 from training.plan import Plan
 from training.prepare import Prepared, resume_hint
 from training.report import write_curves
@@ -19,6 +21,7 @@ from training.runs import REPORT_FILE, SPEC_FILE, RunFolder
 from training.spec import EncoderSpec, Preprocessing
 from training.verdict import (
     INTERPOLATED,
+    PAIR,
     START,
     TRAINED,
     Candidate,
@@ -42,7 +45,7 @@ class Ending:
 
 @dataclass(frozen=True)
 class RunReport:
-    """What a run did. Figures are keyed by `start`, `trained`, `interpolated`."""
+    """What a run did. Figures are keyed by the names of `verdict.EXPORTS`."""
 
     run: str
     photos: int
@@ -75,19 +78,12 @@ def finish(
         Interrupted: `stop` said so; resuming judges again, it need not train again.
     """
     run, plan = ready.run, ready.plan
-    trained = _tensors(ready)
-    start = load_encoder(run.start).tensors
-    candidates = [
-        Candidate(START, start, sight=ending.start),
-        Candidate(TRAINED, trained, sight=ending.trained),
-    ]
-    if plan.start == "imagenet" or 0 < plan.interpolate < 1:
-        candidates.append(Candidate(INTERPOLATED, interpolated(start, trained, plan.interpolate)))
-    tuned = replace(ready.spec, preprocessing=Preprocessing(plan.embed_size))
-    specs = {START: ready.spec, TRAINED: tuned, INTERPOLATED: tuned}
+    asked = _asked(ready.config)
+    candidates = _candidates(ready, ending, asked)
+    specs = {c.name: _spec_of(c, ready) for c in candidates}
     judges = {
         spec.preprocessing: Judge(ready.config.photos, ready.photos, spec.preprocessing)
-        for spec in (ready.spec, tuned)
+        for spec in specs.values()
     }
     judged: list[Candidate] = []
     for candidate in candidates:
@@ -96,12 +92,14 @@ def finish(
         judge = judges[specs[candidate.name].preprocessing]
         judged.append(_judged(candidate, ready, monitor, judge))
     epochs = ending.steps * plan.batch_size / max(1, len(ready.photos) - len(monitor))
-    chosen, why = choose_export(judged, plan, epochs, asked=ready.config.interpolate is not None)
+    chosen, why = choose_export(judged, plan, epochs, asked=asked)
     origin = _origin(plan, ready.spec.origin, epochs)
-    save_encoder(run.trained, replace(tuned, origin=f"{origin}, as trained"), trained)
+    as_trained = replace(specs[TRAINED], origin=f"{origin}, as trained")
+    save_encoder(run.trained, as_trained, _tensors(ready))
     named = {START: ready.spec.origin, TRAINED: origin}
-    between = f"{origin}, {plan.interpolate:g} of the way from the start"
-    spec = replace(specs[chosen.name], origin=named.get(chosen.name, between))
+    named[INTERPOLATED] = f"{origin}, {plan.interpolate:g} of the way from the start"
+    named[PAIR] = f"{named[INTERPOLATED]}, beside it"
+    spec = replace(specs[chosen.name], origin=named[chosen.name])
     report = RunReport(
         run=str(run.path),
         photos=len(ready.photos),
@@ -121,6 +119,39 @@ def finish(
     )
     _write(run, spec, chosen.tensors, report)
     return report
+
+
+def _asked(config: TrainConfig) -> str | None:
+    """The weights that --export names; a weight to interpolate with asks for those."""
+    if config.export != "auto":
+        return config.export
+    return None if config.interpolate is None else INTERPOLATED
+
+
+def _candidates(ready: Prepared, ending: Ending, asked: str | None) -> list[Candidate]:
+    """All weights that could be exported."""
+    plan, start, trained = ready.plan, load_encoder(ready.run.start).tensors, _tensors(ready)
+    found = [
+        Candidate(START, start, sight=ending.start),
+        Candidate(TRAINED, trained, sight=ending.trained),
+    ]
+    between = interpolated(start, trained, plan.interpolate)
+    if plan.start == "imagenet" or 0 < plan.interpolate < 1:
+        found.append(Candidate(INTERPOLATED, between))
+    if plan.start == "imagenet" or asked == PAIR:
+        found.append(Candidate(PAIR, paired(start, between)))
+    return found
+
+
+def _spec_of(candidate: Candidate, ready: Prepared) -> EncoderSpec:
+    """The contract of weights: what was trained is embedded at another size than the start."""
+    if candidate.name == START:
+        return ready.spec
+    return replace(
+        ready.spec,
+        preprocessing=Preprocessing(ready.plan.embed_size),
+        embedding_dim=ready.spec.embedding_dim * len(members(candidate.tensors)),
+    )
 
 
 def finish_untrained(ready: Prepared) -> RunReport:

@@ -6,6 +6,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from torchvision import models as zoo
 
 from training.errors import ConfigError, EncoderError
+from training.pair import Pair, members
 from training.spec import EncoderSpec
 
 # The families whose classifier comes off cleanly, by the start of their torchvision names.
@@ -79,15 +80,24 @@ def build_backbone(name: str, *, small_stem: bool = False) -> Backbone:
 
 
 def restore_backbone(spec: EncoderSpec, tensors: dict[str, Tensor]) -> Backbone:
-    """The trained network of a checkpoint, in evaluation mode.
+    """The trained network of a checkpoint, in evaluation mode; a pair's two as one.
 
     Args:
         spec: the contract the weights were trained under.
-        tensors: the network's weights under torchvision's own names, without the classifier.
+        tensors: the network's weights under torchvision's own names, without the classifier; of
+            a pair as `pair.paired` has them.
 
     Raises:
         EncoderError: the weights do not fit the architecture that the spec names.
     """
+    restored = [_restored(spec, member) for member in members(tensors)]
+    if len(restored) == 1:
+        return restored[0]
+    pair = Pair(*(blocks(member) for member in restored))
+    return Backbone(pair, sum(member.embedding_dim for member in restored)).eval()
+
+
+def _restored(spec: EncoderSpec, tensors: dict[str, Tensor]) -> Backbone:
     backbone = build_backbone(spec.backbone, small_stem=spec.small_stem)
     try:
         backbone.network.load_state_dict(tensors)

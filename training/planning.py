@@ -242,8 +242,8 @@ def _reasons(
         reasons.append("random weights learn slowly: 300 steps left search worse than raw pixels")
     if config.freeze is None and start != "random":
         reasons.append("the first half of the network stays as it is: edges and textures are known")
-    if config.interpolate is None and start == "imagenet":
-        reasons.append("exports half way between start and trained: better than either, measured")
+    if config.interpolate is None and config.export == "auto" and start == "imagenet":
+        reasons.append("exports the start beside what is half way to the trained: best, measured")
     return reasons
 
 

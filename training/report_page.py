@@ -7,13 +7,13 @@ import numpy as np
 from PIL import Image
 
 from training.charts import COLOURS, Line, line_chart, scatter
+from training.config import EXPORTS
 from training.finish import METHOD_NAMES
 from training.markup import document, escape, part, picture
 from training.progress import duration
 from training.report_content import Look, ReportContent
 from training.runs import VIEWS_FILE
 from training.sides import thumbnail
-from training.verdict import INTERPOLATED, START, TRAINED
 
 # Rows of skipped files on the page; all of them are in skipped.csv.
 SKIPPED_SHOWN = 200
@@ -83,7 +83,7 @@ def _head(content: ReportContent) -> str:
 def _figures(content: ReportContent) -> str:
     """A row a figure, a column for each of the weights, and what changed."""
     quality, search = content.report["quality"], content.report.get("search", {})
-    weights = [name for name in (START, TRAINED, INTERPOLATED) if name in quality]
+    weights = [name for name in EXPORTS if name in quality]
     if not weights:
         return ""
     changes = content.report.get("changes", {}).get(content.report["exported"], {})

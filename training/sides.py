@@ -45,7 +45,7 @@ class Seen:
 def before_and_after(run: RunFolder) -> tuple[Side, Side]:
     """The start of a run, and what it exports; the trained weights where that is the start."""
     start, exported = load_encoder(run.start), load_encoder(run.encoder)
-    if all(torch.equal(v, exported.tensors[name]) for name, v in start.tensors.items()):
+    if start.same_network(exported):
         return Side(START, start), Side(TRAINED, load_encoder(run.trained))
     return Side(START, start), Side("exported", exported)
 

@@ -5,18 +5,20 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from training.bootstrap import Interval, paired_interval
+from training.config import EXPORTS
 from training.evaluate import QueryFigures, SearchQuality
 from training.figures import Quality, Sight
 from training.plan import EPOCHS_WORTH_EXPORTING, Plan
 
-START, TRAINED, INTERPOLATED = "start", "trained", "interpolated"
+# A pair is the start beside the interpolated network: see training/pair.py.
+START, TRAINED, INTERPOLATED, PAIR = EXPORTS
 
 
 @dataclass(frozen=True)
 class Candidate:
     """Weights that could be exported, and what is known of them."""
 
-    name: str  # start, trained or interpolated
+    name: str  # one of EXPORTS
     tensors: dict[str, Tensor]
     quality: Quality | None = None  # on held-out photos
     sight: Sight | None = None  # what the quality was taken from
@@ -46,26 +48,26 @@ def interpolated(
 
 
 def choose_export(
-    candidates: list[Candidate], plan: Plan, epochs: float, *, asked: bool
+    candidates: list[Candidate], plan: Plan, epochs: float, *, asked: str | None
 ) -> tuple[Candidate, str]:
-    """The weights to export, and why; `asked` says that --interpolate was given.
+    """The weights to export, and why; `asked` names those that the user wants.
 
     Class folders decide where there are any. Without them nothing that was measured can: the
     loss and the rank of the embeddings improved in runs that lost class structure. Then the
     choice is the one that measured best elsewhere.
     """
     named = {candidate.name: candidate for candidate in candidates}
-    if asked and INTERPOLATED in named:
-        return named[INTERPOLATED], f"--interpolate {plan.interpolate:g}"
+    if asked in named:
+        return named[asked], "they were asked for"
     if all(candidate.search is not None for candidate in candidates):
         return max(candidates, key=_score), "the classes of the folders judged it best"
-    if INTERPOLATED not in named:
-        return named[TRAINED], f"the run started from {plan.start} weights, without interpolation"
+    if PAIR not in named:
+        return named[TRAINED], f"the run started from {plan.start} weights"
     if epochs < EPOCHS_WORTH_EXPORTING:
         why = f"{epochs:.0f} epochs from ImageNet weights make search worse before it gets better"
         return named[START], why + f"; {EPOCHS_WORTH_EXPORTING} or more are worth exporting"
-    why = f"weights at {plan.interpolate:g} of the way measured better than either end"
-    return named[INTERPOLATED], why
+    why = f"start and {plan.interpolate:g} of the way side by side measured better than either"
+    return named[PAIR], why
 
 
 def sentence(chosen: Candidate, start: Candidate) -> str:

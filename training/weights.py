@@ -20,6 +20,7 @@ from training.checkpoint import load_encoder
 from training.errors import EncoderError, WeightsError
 from training.files import replacing
 from training.models import Backbone
+from training.pair import members
 from training.progress import Progress
 
 # Full hashes of files we have seen; torchvision's file names carry only the first eight digits.
@@ -126,7 +127,8 @@ def _load_file(backbone: Backbone, name: str, file: Path) -> Start:
             f"{file} holds a {weights.spec.backbone}, but the backbone is {name}",
             hint=f"add --backbone {weights.spec.backbone}",
         )
-    _fill(backbone.network, weights.tensors, str(file))
+    # Of a pair, the network that was trained.
+    _fill(backbone.network, members(weights.tensors)[-1], str(file))
     return Start("file", str(file))
 
 

@@ -2,10 +2,11 @@
 
     python tests/benchmarks/search_quality.py LABELLED --collection PHOTOS RUN [RUN ...]
 
-LABELLED holds class folders. For every run: the start, the trained weights and those between, at
-every size, with the embedding as it is, centred by the mean of PHOTOS, and reduced to 128
-dimensions by its principal components: the very code that `ssl-index build` runs. The first rows
-are raw pixels. Prints a Markdown table, and with --json one JSON line a row.
+LABELLED holds class folders. For every run: the start, the trained weights and those between, and
+with --pair the start beside each of them as one encoder, at every size, with the embedding as it
+is, centred by the mean of PHOTOS, and reduced to 128 dimensions by its principal components: the
+very code that `ssl-index build` runs. The first rows are raw pixels. Prints a Markdown table, and
+with --json one JSON line a row.
 """
 
 import argparse
@@ -22,6 +23,7 @@ from training.checkpoint import EncoderWeights, load_encoder
 from training.evaluate import SearchQuality, folder_labels, search_quality, unit
 from training.models import restore_backbone, to_device
 from training.monitor import embed, prepare_photos
+from training.pair import paired
 from training.photos import FoundFile, walk
 from training.spec import Preprocessing
 from training.verdict import interpolated
@@ -36,6 +38,7 @@ def main() -> None:
     parser.add_argument("--collection", type=Path, required=True)
     parser.add_argument("--sizes", type=int, nargs="+", default=[])
     parser.add_argument("--weights", type=float, nargs="+", default=[0.0, 0.5, 1.0])
+    parser.add_argument("--pair", action="store_true")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     if not options.json:
@@ -70,15 +73,26 @@ def rows(options: argparse.Namespace) -> Iterator[tuple[dict[str, object], Searc
             collection = prepare_photos(
                 options.collection, paths_of(options.collection), preprocessing
             )[0]
-            for weight in options.weights:
-                mixed = interpolated(start.tensors, trained.tensors, weight)
-                weights = replace(start, tensors=mixed)
+            for described, tensors in networks(start, trained, options):
+                weights = replace(start, tensors=tensors)
                 embedded = (
                     embedded_by(weights, part, preprocessing) for part in (photos, collection)
                 )
-                name = {"run": run.name, "weights": described(weight), "size": size}
+                name = {"run": run.name, "weights": described, "size": size}
                 for kind, quality in qualities(*embedded, labels):
                     yield {**name, "embedding": kind}, quality
+
+
+def networks(
+    start: EncoderWeights, trained: EncoderWeights, options: argparse.Namespace
+) -> Iterator[tuple[str, dict[str, torch.Tensor]]]:
+    """Every network of a run, and what it is called."""
+    for weight in options.weights:
+        mixed = interpolated(start.tensors, trained.tensors, weight)
+        name = {0.0: "start", 1.0: "trained"}.get(weight, f"{weight:g} of the way")
+        yield name, mixed
+        if options.pair and weight > 0:
+            yield f"start beside {name}", paired(start.tensors, mixed)
 
 
 def qualities(
@@ -104,10 +118,6 @@ def embedded_by(
 
 def paths_of(folder: Path) -> tuple[bytes, ...]:
     return tuple(file.path for file in walk(folder) if isinstance(file, FoundFile))
-
-
-def described(weight: float) -> str:
-    return {0.0: "start", 1.0: "trained"}.get(weight, f"{weight:g} of the way")
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from training.config import TrainConfig
+from training.config import EXPORTS, TrainConfig
 from training.evaluate import QueryFigures
 from training.figures import Quality
 from training.plan import Plan
@@ -28,13 +28,13 @@ def queries(score: float) -> QueryFigures:
 
 
 def candidates(**scores: float) -> list[Candidate]:
-    names = ("start", "trained", "interpolated")
+    names = EXPORTS
     return [
         Candidate(
             name,
             {},
             Quality(0.9, 100.0, 0.8),
-            queries=queries(scores[name]) if scores else None,
+            queries=queries(scores.get(name, 0.5)) if scores else None,
         )
         for name in names
     ]
@@ -57,49 +57,50 @@ def test_interpolation_leaves_both_ends_alone() -> None:
 
 
 def test_class_folders_decide_where_there_are_any() -> None:
-    for best in ("start", "trained", "interpolated"):
-        scores = {"start": 0.5, "trained": 0.5, "interpolated": 0.5} | {best: 0.6}
+    for best in EXPORTS:
+        scores = dict.fromkeys(EXPORTS, 0.5) | {best: 0.6}
 
-        chosen, why = choose_export(candidates(**scores), plan(), epochs=60, asked=False)
+        chosen, why = choose_export(candidates(**scores), plan(), epochs=60, asked=None)
 
         assert chosen.name == best
         assert "folders" in why
 
 
-def test_without_classes_a_long_run_exports_the_interpolation() -> None:
-    chosen, why = choose_export(candidates(), plan(), epochs=60, asked=False)
+def test_without_classes_a_long_run_exports_the_pair() -> None:
+    chosen, why = choose_export(candidates(), plan(), epochs=60, asked=None)
 
-    assert chosen.name == "interpolated"
+    assert chosen.name == "pair"
     assert "0.5" in why
 
 
 def test_without_classes_a_short_run_exports_the_start_and_says_so() -> None:
-    chosen, why = choose_export(candidates(), plan(), epochs=29, asked=False)
+    chosen, why = choose_export(candidates(), plan(), epochs=29, asked=None)
 
     assert chosen.name == "start"
     assert "29 epochs" in why
 
 
-def test_a_weight_that_was_asked_for_is_exported_whatever_else_is_known() -> None:
-    scores = {"start": 0.9, "trained": 0.5, "interpolated": 0.6}
+@pytest.mark.parametrize("asked", EXPORTS)
+def test_weights_that_were_asked_for_are_exported_whatever_else_is_known(asked: str) -> None:
+    scores = {"start": 0.9, "trained": 0.5, "interpolated": 0.6, "pair": 0.8}
 
     for known in (candidates(), candidates(**scores)):
-        chosen, why = choose_export(known, plan(), epochs=1, asked=True)
+        chosen, why = choose_export(known, plan(), epochs=1, asked=asked)
 
-        assert chosen.name == "interpolated"
-        assert "--interpolate" in why
+        assert chosen.name == asked
+        assert "asked for" in why
 
 
 def test_from_random_weights_the_trained_ones_are_exported() -> None:
-    two = [candidate for candidate in candidates() if candidate.name != "interpolated"]
+    two = candidates()[:2]
 
-    chosen, _ = choose_export(two, replace(plan(), start="random"), epochs=3, asked=False)
+    chosen, _ = choose_export(two, replace(plan(), start="random"), epochs=3, asked=None)
 
     assert chosen.name == "trained"
 
 
 def test_the_sentence_gives_figures_before_and_after() -> None:
-    start, _, chosen = candidates(start=0.5, trained=0.4, interpolated=0.625)
+    start, _, chosen, _ = candidates(start=0.5, trained=0.4, interpolated=0.625)
 
     text = sentence(chosen, start)
 
@@ -115,8 +116,8 @@ def test_the_sentence_admits_that_training_did_not_help() -> None:
 
 
 def test_the_sentence_says_how_sure_it_is() -> None:
-    start, _, little = candidates(start=0.5, trained=0.4, interpolated=0.5125)
-    _, much_worse, much_better = candidates(start=0.5, trained=0.25, interpolated=0.75)
+    start, _, little, _ = candidates(start=0.5, trained=0.4, interpolated=0.5125)
+    _, much_worse, much_better, _ = candidates(start=0.5, trained=0.25, interpolated=0.75)
 
     assert sentence(little, start).startswith("Training made no clear difference.")
     assert sentence(much_worse, start).startswith("Training made search worse.")
@@ -126,7 +127,7 @@ def test_the_sentence_says_how_sure_it_is() -> None:
 
 
 def test_without_labels_the_sentence_claims_nothing() -> None:
-    start, _, chosen = candidates()
+    start, _, chosen, _ = candidates()
 
     text = sentence(chosen, start)
 
