@@ -43,6 +43,8 @@ def be(page: Page, name: str) -> None:
     page.keyboard.press("Enter")
     expect(page.get_by_role("button", name=f"Labelling as {name}")).to_be_visible()
     page.keyboard.press("Escape")
+    # Until it has closed it takes the focus, and with it the next keys.
+    expect(page.get_by_role("textbox", name="Your name")).to_have_count(0)
 
 
 def all_stored(page: Page, number: int) -> None:
