@@ -29,6 +29,7 @@ FIXTURE_FILES = (
     "fixtures_labels",
     "fixtures_commands",
     "fixtures_pages",
+    "fixtures_app",
 )
 
 NOBODY = 65534

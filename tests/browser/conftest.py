@@ -2,17 +2,12 @@
 
 import os
 import shutil
-import signal
-import socket
-import subprocess
-import sysconfig
-import time
-import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -24,8 +19,8 @@ from indexer.build import BuildRequest, build
 from indexer.gallery import Gallery
 from training.progress import Silent
 
-CHROMIUM = Path("/usr/bin/chromium")
-SECONDS = 60.0  # for a slow machine; nothing waits that long on a usual one
+# Starts the app on a gallery with a log file, as tests/fixtures_app.py does.
+Starter = Callable[[Path, Path], AbstractContextManager[Any]]
 
 # A name that would be markup, if a page took it for such.
 MARKUP = "<img src=x onerror=alert(1)> & _it_.jpg"
@@ -47,24 +42,6 @@ class Shelf:
         gallery = Gallery.open(self.folder, device="cpu")
         facts = [gallery.photo(photo_id) for photo_id in range(1, len(gallery) + 1)]
         return {path: f.id for f in facts for path in (f.path, *f.other_paths)}
-
-
-@dataclass(frozen=True)
-class Running:
-    """A running app."""
-
-    url: str
-    process: subprocess.Popen[bytes]
-    log: Path
-
-    @property
-    def address(self) -> str:
-        return self.url.removeprefix("http://")
-
-    def interrupt(self) -> int:
-        """Press Ctrl-C; gives the exit code."""
-        self.process.send_signal(signal.SIGINT)
-        return self.process.wait(timeout=20)
 
 
 class Parts:
@@ -99,22 +76,12 @@ class Parts:
         return page.get_by_role("dialog")
 
     @classmethod
-    def open_photo(cls, page: Page, app: Running, shelf: Shelf, name: str) -> None:
+    def open_photo(cls, page: Page, app: Any, shelf: Shelf, name: str) -> None:
         """Search with some photo and open the hit called `name`."""
         page.goto(f"{app.url}/?q={shelf.id_of('cross/cross-000.jpg')}&k=500")
         cls.hits(page)
         page.locator(f'.tile[data-id="{shelf.id_of(name)}"] .open').click()
         expect(cls.dialog(page)).to_be_visible()
-
-
-def ssl_app(*arguments: str) -> list[str]:
-    return [str(Path(sysconfig.get_path("scripts")) / "ssl-app"), *arguments]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture(scope="session")
@@ -159,9 +126,11 @@ def crowd(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config)
 
 
 @pytest.fixture(scope="session")
-def crowded(crowd: Shelf, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+def crowded(
+    crowd: Shelf, started: Starter, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Any]:
     """The app on that gallery; tests take back the labels they give."""
-    with _started(crowd.folder, tmp_path_factory.mktemp("crowded") / "log") as running:
+    with started(crowd.folder, tmp_path_factory.mktemp("crowded") / "log") as running:
         yield running
 
 
@@ -172,90 +141,69 @@ def parts() -> type[Parts]:
 
 
 @pytest.fixture(scope="session")
-def command() -> Callable[..., list[str]]:
+def started(pytestconfig: pytest.Config) -> Starter:
+    """Starts the app for a block."""
+    fixtures = pytestconfig.pluginmanager.get_plugin("fixtures_app")
+    starter: Starter = fixtures.started
+    return starter
+
+
+@pytest.fixture(scope="session")
+def command(pytestconfig: pytest.Config) -> Callable[..., list[str]]:
     """The command line of `ssl-app` with arguments."""
-    return ssl_app
+    fixtures = pytestconfig.pluginmanager.get_plugin("fixtures_app")
+    line: Callable[..., list[str]] = fixtures.ssl_app
+    return line
 
 
 @pytest.fixture
-def start_app(shelf: Shelf, tmp_path: Path) -> Iterator[Callable[..., Running]]:
+def start_app(shelf: Shelf, started: Starter, tmp_path: Path) -> Iterator[Callable[..., Any]]:
     """Starts an app of the test's own: `start_app()`, or `start_app(gallery_folder)`."""
-    with ExitStack() as started:
-        yield lambda folder=shelf.folder: started.enter_context(_started(folder, tmp_path / "log"))
+    with ExitStack() as running:
+        yield lambda folder=shelf.folder: running.enter_context(started(folder, tmp_path / "log"))
 
 
 @pytest.fixture(scope="session")
-def app(shelf: Shelf, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+def app(shelf: Shelf, started: Starter, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """The app that tests share; nothing they do in it lasts but uploads."""
-    with _started(shelf.folder, tmp_path_factory.mktemp("app") / "log") as running:
+    with started(shelf.folder, tmp_path_factory.mktemp("app") / "log") as running:
         yield running
-
-
-@contextmanager
-def _started(folder: Path, log: Path) -> Iterator[Running]:
-    port = free_port()
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            ssl_app(str(folder), "--port", str(port), "--no-browser"),
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            cwd=log.parent,
-        )
-    running = Running(f"http://127.0.0.1:{port}", process, log)
-    try:
-        _wait_until_ready(running)
-        yield running
-    finally:
-        process.terminate()
-        try:
-            process.wait(timeout=20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-
-
-def _wait_until_ready(running: Running) -> None:
-    end = time.monotonic() + SECONDS
-    while time.monotonic() < end:
-        if running.process.poll() is not None:
-            pytest.fail(f"ssl-app ended at once:\n{running.log.read_text()}")
-        try:
-            with urllib.request.urlopen(f"{running.url}/_stcore/health", timeout=2) as reply:
-                if reply.status == 200:
-                    return
-        except OSError:
-            time.sleep(0.1)
-    pytest.fail(f"ssl-app did not come up in {SECONDS:.0f} s:\n{running.log.read_text()}")
 
 
 @pytest.fixture(scope="session")
-def playwright() -> Iterator[Playwright]:
-    expect.set_options(timeout=SECONDS * 1000)
+def seconds(pytestconfig: pytest.Config) -> float:
+    """How long to wait for anything: for a slow machine, nothing waits that long on a usual one."""
+    return float(pytestconfig.pluginmanager.get_plugin("fixtures_app").SECONDS)
+
+
+@pytest.fixture(scope="session")
+def playwright(seconds: float) -> Iterator[Playwright]:
+    expect.set_options(timeout=seconds * 1000)
     with sync_playwright() as running:
         yield running
 
 
 @pytest.fixture(scope="session")
-def chromium(playwright: Playwright) -> Iterator[Browser]:
+def chromium(playwright: Playwright, pytestconfig: pytest.Config) -> Iterator[Browser]:
     """Debian's chromium; where there is none, tests skip loudly, and in CI they fail."""
-    if not CHROMIUM.exists():
-        reason = f"there is no {CHROMIUM}: install it with `apt-get install chromium`"
+    fixtures = pytestconfig.pluginmanager.get_plugin("fixtures_app")
+    if not fixtures.CHROMIUM.exists():
+        reason = f"there is no {fixtures.CHROMIUM}: install it with `apt-get install chromium`"
         if os.environ.get("CI") == "true":
             pytest.fail(reason)
         pytest.skip(reason)
     browser = playwright.chromium.launch(
-        executable_path=CHROMIUM,
-        args=["--disable-gpu", "--no-first-run", "--disable-background-networking"],
+        executable_path=fixtures.CHROMIUM, args=[*fixtures.CHROMIUM_ARGUMENTS]
     )
     yield browser
     browser.close()
 
 
 @pytest.fixture
-def page(chromium: Browser) -> Iterator[Page]:
+def page(chromium: Browser, seconds: float) -> Iterator[Page]:
     """A fresh browser window; a script error or a refused request on its pages is a failure."""
     context = chromium.new_context(viewport={"width": 1400, "height": 900})
-    context.set_default_timeout(SECONDS * 1000)
+    context.set_default_timeout(seconds * 1000)
     opened = context.new_page()
     errors: list[str] = []
     opened.on("pageerror", lambda error: errors.append(str(error)))
