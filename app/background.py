@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
+from app.task import yield_to_others
 from training.errors import Interrupted
 
 T = TypeVar("T")
@@ -21,7 +22,11 @@ class Latest(Generic[T]):
     """
 
     def __init__(
-        self, work: Callable[[T, Callable[[], bool]], None], *, quiet_seconds: float
+        self,
+        work: Callable[[T, Callable[[], bool]], None],
+        *,
+        quiet_seconds: float,
+        aside: bool = False,
     ) -> None:
         """Set up.
 
@@ -29,9 +34,11 @@ class Latest(Generic[T]):
             work: is given the request and a question to ask now and then: whether to stop, which
                 it does by raising `Interrupted` or by returning.
             quiet_seconds: how long to wait after a request for a newer one.
+            aside: whether pages go first where both want the processor.
         """
         self._work = work
         self._quiet_seconds = quiet_seconds
+        self._aside = aside
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
         self._asked: T | None = None
@@ -68,6 +75,8 @@ class Latest(Generic[T]):
             thread.join()
 
     def _run(self) -> None:
+        if self._aside:
+            yield_to_others()
         while (found := self._next()) is not None:
             number, request = found
             try:

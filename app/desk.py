@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from app.colours import GREY, colour_of
+from app.labelling import Standing
 from indexer.labels import NONE, Labels, Undone
 from training.errors import LookalikeError
 
@@ -90,6 +91,21 @@ def take(labels: Labels, action: Action, *, who: str) -> Answer | None:
 def sureness(confidence: float) -> str:
     """How sure a guess is, in words."""
     return next(words for least, words in SURE if confidence >= least)
+
+
+def coming(standing: Standing) -> str:
+    """What is said of better suggestions that are on their way, or do not come."""
+    if standing.failure is not None:
+        return (
+            "Your labels are stored, but there are no new suggestions: "
+            f"{standing.failure.message}. {standing.failure.hint}".strip()
+        )
+    if standing.known is None:
+        return ""
+    return (
+        f"Getting to know your photos: {100 * standing.known:.0f} %. Until then they are drawn at "
+        "random; the most typical ones follow."
+    )
 
 
 def _take(labels: Labels, action: Action, *, who: str) -> Answer | None:

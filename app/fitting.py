@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
+from app.answers import Judgement, Shots, judged
 from app.classifier import ClassifierFacts
 from app.exports.classifier import ClassifierReport, export_classifier
 from app.fewshot import Head
 from app.judging import fit_as_judged
-from app.labelling import Judgement, Shots, judged
 from app.quality import Quality
 from app.rejection import DEFAULT_SETTING, Rejection
 from indexer.duplicates import near_groups

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import click
 
+from app.answers import Shots, shots_of
 from app.imports import read_csv
-from app.labelling import Shots, shots_of
 from app.rejection import DEFAULT_SETTING
 from indexer.folder import GalleryFolder
 from indexer.gallery import Gallery

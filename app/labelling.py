@@ -1,26 +1,24 @@
 """The labelling flow: label, get the next suggestions, accept, reject, undo. Knows no Streamlit.
 
 One value serves all sessions of a server. What the classifier says is worked out anew as soon as
-the labels' revision has changed: refitting the kind of head in use takes milliseconds. Which kind
-suits the labels is judged by cross-validation in the background, once nobody has labelled for two
-seconds.
+the labels' revision has changed: in the background for whoever labels, at once for whoever needs
+it exact. Refitting the kind of head in use takes milliseconds; which kind suits the labels is
+judged by cross-validation, in the background too, once nobody has labelled for two seconds.
 """
 
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
-import numpy as np
-
+from app.answers import Answers, Judgement, answered, judged
 from app.background import Latest
-from app.fewshot import Head
-from app.judging import fit_as_judged, judge
-from app.quality import Quality
+from app.prepared import Prepared
 from app.regions import Regions, find_regions
-from app.suggest import Photos, Scored, Suggestion, suggest, suggest_of
-from indexer.duplicates import near_groups
+from app.suggest import Photos, Suggestion, explores, suggest, suggest_of
+from app.task import Failure, failure
 from indexer.gallery import Gallery
-from indexer.labels import Label, Labels, NewLabel, Undone
+from indexer.labels import Labels, NewLabel, Undone
 from training.errors import LabelError
 
 QUIET_SECONDS = 2.0
@@ -31,58 +29,19 @@ _SOURCES = {"audit": "random"}
 
 _PAGE = 24
 
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Shots:
-    """The labelled photos of a gallery, as one revision of the labels has them."""
-
-    ids: np.ndarray  # (m,) int64 ascending
-    rows: np.ndarray  # (m, d) float32 unit rows
-    names: tuple[str, ...]
-    sources: tuple[str, ...]
+# Photos that are clustered while the page waits; of more it gets to know in the background.
+AT_ONCE = 1_000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Judgement:
-    """What cross-validation found, and on which photos."""
+class Standing:
+    """What is known at one moment, and whether more is on its way."""
 
-    shots: Shots  # `quality`'s rows are these, in this order
-    revision: int  # of the labels
-    quality: Quality
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Answers:
-    """What the classifier says of every photo, as of one revision of the labels."""
-
-    revision: int
-    generation: int  # of the gallery
-    ids: np.ndarray  # (n,) int64 ascending
-    rows: np.ndarray  # (n, d) float32 unit rows
-    labels: dict[int, Label]
-    shots: Shots
-    scored: Scored | None  # None: there are no labels
-    judgement: Judgement | None  # the latest; perhaps of an earlier revision
-
-    @property
-    def head(self) -> Head | None:
-        """The classifier; None while there are no labels."""
-        return None if self.scored is None else self.scored.head
-
-    @property
-    def probabilities(self) -> np.ndarray | None:
-        """`(n, c)` float32 in the order of `head.classes`; with one class, its scores."""
-        return None if self.scored is None else self.scored.shares
-
-    @property
-    def predicted(self) -> np.ndarray | None:
-        """The likeliest class of every photo, as `(n,)` indices into `head.classes`."""
-        return None if self.probabilities is None else self.probabilities.argmax(axis=1)
-
-    @property
-    def confidence(self) -> np.ndarray | None:
-        """The share given to it: `(n,)` float32; with one class, the score."""
-        return None if self.probabilities is None else self.probabilities.max(axis=1)
+    answers: Answers  # perhaps of labels and a gallery that have changed since
+    regions: Regions | None  # None: not needed, or not known yet
+    settled: bool  # nothing newer is being worked out
+    known: float | None = None  # while its typical photos are being found, the share looked at
+    failure: Failure | None = None  # why nothing newer comes
 
 
 class Labelling:
@@ -94,6 +53,7 @@ class Labelling:
         labels: Labels,
         *,
         quiet_seconds: float = QUIET_SECONDS,
+        at_once: int = AT_ONCE,
     ) -> None:
         """Begin.
 
@@ -101,16 +61,20 @@ class Labelling:
             gallery: gives the gallery as it is now; a build may replace it.
             labels: its labels.
             quiet_seconds: how long nobody must have labelled before the judge begins.
+            at_once: photos that are clustered while the page waits.
         """
         self.labels = labels
         self._gallery = gallery
-        self._lock = threading.Lock()
+        self._at_once = at_once
+        self._refitting = threading.Lock()  # held while answers are worked out
         self._answers: Answers | None = None
+        self._failure: Failure | None = None  # of the latest refit in the background
+        self._lock = threading.Lock()  # of what follows; never held for long
         self._judgement: Judgement | None = None
-        self._regions: tuple[int, Regions] | None = None
-        self._regions_lock = threading.Lock()
         self._set_aside: dict[str, set[int]] = {}
-        self._judge = Latest(self._judge_now, quiet_seconds=quiet_seconds)
+        self._regions: Prepared[int, Regions] = Prepared("clustering")
+        self._refit = Latest(self._refit_now, quiet_seconds=0)
+        self._judge = Latest(self._judge_now, quiet_seconds=quiet_seconds, aside=True)
 
     # Labelling
 
@@ -159,20 +123,53 @@ class Labelling:
 
     def answers(self) -> Answers:
         """What the classifier says now: refitted where labels or gallery have changed."""
-        gallery = self._gallery()
-        revision = self.labels.revision()
-        with self._lock:
-            known = self._answers
-            if known is None or not _fits(known, revision, gallery, self._judgement):
-                known = _answered(gallery, self.labels, self._judgement)
-                self._answers = known
+        # Whoever comes second waits for the first one's refit instead of doing it again, and what
+        # is known never goes back to an older state.
+        with self._refitting:
+            gallery, judgement, known = self._gallery(), self.judgement(), self._answers
+            if known is None or not known.hold(self.labels.revision(), gallery, judgement):
+                known = self._answers = answered(gallery, self.labels, judgement)
         judged = known.judgement is not None and known.judgement.revision == known.revision
         if not judged and known.scored is not None:
             self._judge.ask(known)
         return known
 
+    def standing(self, *, wait: bool = False) -> Standing:
+        """What is known: see `Standing`.
+
+        Where labels or gallery have changed, a refit begins in the background. One that is under
+        way is not begun again; it is followed by one more.
+
+        Args:
+            wait: for a refit where one is needed, as the first of all always does.
+        """
+        known = None if wait else self._answers
+        if known is None:
+            known = self.answers()
+        settled = known.hold(self.labels.revision(), self._gallery(), self.judgement())
+        if not settled:
+            self._refit.ask(object())
+        told = None if settled else self._failure
+        if not explores(known.names, known.scored):
+            return Standing(known, None, settled, failure=told)
+        regions = self._regions_of(known)
+        status = self._regions.status()
+        if regions is not None or status is None:
+            return Standing(known, regions, settled, failure=told)
+        if status.state == "failed":
+            return Standing(
+                known, None, settled, failure=told or Failure(status.message, status.hint)
+            )
+        share = status.done / status.total if status.total else 0.0
+        return Standing(known, None, settled=False, known=share, failure=told)
+
     def suggest(
-        self, *, count: int = _PAGE, who: str = "", name: str | None = None
+        self,
+        *,
+        count: int = _PAGE,
+        who: str = "",
+        name: str | None = None,
+        standing: Standing | None = None,
     ) -> list[Suggestion]:
         """Photos to label next.
 
@@ -181,21 +178,29 @@ class Labelling:
             who: leaves out what this person has set aside.
             name: only photos that are most likely of this class, surest first; None mixes what
                 teaches most with random draws.
+            standing: what to go by; None is by all labels there are now.
 
         Raises:
             LabelError: there is no such class with labels yet.
         """
-        answers = self.answers()
-        with self._lock:
-            skip = frozenset(self._set_aside.get(who, ()))
-        photos = Photos(answers.ids, answers.rows, self._regions_of(answers))
-        names = {photo_id: label.name for photo_id, label in answers.labels.items()}
-        scored = answers.scored
+        if standing is None:
+            answers = self.answers()
+            regions = self._regions_of(answers)
+        else:
+            answers, regions = standing.answers, standing.regions
+        skip, scored = self.set_aside(who), answers.scored
+        photos = Photos(answers.ids, answers.rows, regions)
         if name is None:
-            return suggest(photos, names, scored, count=count, seed=answers.revision, skip=skip)
+            seed = answers.revision
+            return suggest(photos, answers.names, scored, count=count, seed=seed, skip=skip)
         if scored is None or name not in scored.head.classes:
             raise LabelError(f'no photo is labelled "{name}" yet', hint="label one to begin with")
-        return suggest_of(photos, names, scored, name, count=count, skip=skip)
+        return suggest_of(photos, answers.names, scored, name, count=count, skip=skip)
+
+    def set_aside(self, who: str) -> frozenset[int]:
+        """The photos that a person is not asked about."""
+        with self._lock:
+            return frozenset(self._set_aside.get(who, ()))
 
     def judgement(self) -> Judgement | None:
         """The latest one; None until there is one. `answers` has the background make a newer."""
@@ -208,14 +213,25 @@ class Labelling:
 
     def close(self) -> None:
         """Stop the work in the background."""
+        self._regions.cancel()
+        self._refit.close()
         self._judge.close()
 
-    def _regions_of(self, answers: Answers) -> Regions:
-        """Clusters of the gallery, made once a generation; a second or two at 100,000 photos."""
-        with self._regions_lock:
-            if self._regions is None or self._regions[0] != answers.generation:
-                self._regions = (answers.generation, find_regions(answers.rows))
-            return self._regions[1]
+    def _regions_of(self, answers: Answers) -> Regions | None:
+        """Clusters of the gallery; None while they are being found, seconds at 100,000 photos."""
+        return self._regions.ask(
+            answers.generation,
+            partial(find_regions, answers.rows),
+            at_once=len(answers.ids) <= self._at_once,
+        )
+
+    def _refit_now(self, _asked: object, _stop: Callable[[], bool]) -> None:
+        try:
+            self.answers()
+        except Exception as error:  # only the page can tell whoever waits
+            self._failure = failure(error, "refit")
+        else:
+            self._failure = None
 
     def _judge_now(self, answers: Answers, stop: Callable[[], bool]) -> None:
         judgement = judged(answers.shots, revision=answers.revision, stop=stop)
@@ -227,67 +243,3 @@ class Labelling:
 def source_of(suggestion: Suggestion) -> str:
     """The source to store with the label of a suggested photo."""
     return _SOURCES.get(suggestion.why, "suggested")
-
-
-def judged(
-    shots: Shots, *, revision: int = 0, stop: Callable[[], bool] = lambda: False
-) -> Judgement | None:
-    """Judge these shots now; None where there are too few to judge by.
-
-    Raises:
-        Interrupted: `stop` said so.
-    """
-    try:
-        quality = judge(
-            shots.rows,
-            shots.names,
-            groups=near_groups(shots.rows),
-            sources=shots.sources,
-            stop=stop,
-        )
-    except LabelError:
-        return None
-    return Judgement(shots, revision, quality)
-
-
-def shots_of(ids: np.ndarray, rows: np.ndarray, labels: dict[int, Label]) -> Shots:
-    """The labelled photos among `ids` `(n,)` with `rows` `(n, d)`, both ascending by id."""
-    labelled = np.fromiter(labels, np.int64)
-    places = np.flatnonzero(np.isin(ids, labelled))
-    found = [labels[int(photo_id)] for photo_id in ids[places]]
-    return Shots(
-        ids[places],
-        rows[places],
-        tuple(label.name for label in found),
-        tuple(label.source for label in found),
-    )
-
-
-def _fits(answers: Answers, revision: int, gallery: Gallery, judgement: Judgement | None) -> bool:
-    return (
-        answers.revision == revision
-        and answers.generation == gallery.generation
-        and answers.judgement is judgement
-    )
-
-
-def _answered(gallery: Gallery, labels: Labels, judgement: Judgement | None) -> Answers:
-    # Read before the labels: one that comes between is in them, and the next call refits again.
-    revision = labels.revision()
-    current = labels.current()
-    ids, rows = gallery.embeddings()
-    shots = shots_of(ids, rows, current)
-    scored = None
-    if shots.names:
-        head = fit_as_judged(shots.rows, shots.names, judgement.quality if judgement else None)
-        scored = Scored.of(head, rows)
-    return Answers(
-        revision=revision,
-        generation=gallery.generation,
-        ids=ids,
-        rows=rows,
-        labels=current,
-        shots=shots,
-        scored=scored,
-        judgement=judgement,
-    )

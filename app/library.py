@@ -14,15 +14,17 @@ from app.maps import Maps
 from app.narrowing import Narrowing, folders_of, narrowed
 from app.query import sample
 from app.review import Reviews
+from app.task import Task
 from app.thumbnails import Thumbnails
-from app.updates import Updates
 from app.uploads import Uploads
+from indexer.build import build
 from indexer.catalogue import Catalogue
 from indexer.duplicates import DuplicateGroup, find_duplicates
 from indexer.folder import GalleryFolder
 from indexer.gallery import Gallery, Hit
 from indexer.labels import Labels
 from indexer.outliers import Outlier, find_outliers
+from indexer.report import IndexReport
 from indexer.update import remembered
 from training.errors import LookalikeError
 
@@ -66,7 +68,9 @@ class Library:
         self.thumbnails = Thumbnails()
         self.uploads = Uploads(folder / "uploads")
         self.labels = Labels(GalleryFolder(folder).catalogue)
-        self.updates = Updates(when_done=self._reopen_now)
+        self.updates: Task[IndexReport] = Task(
+            "update", label="looking for changes", when_done=self._reopen_now
+        )
         self.maps = Maps(folder)
         self.labelling = Labelling(self.gallery, self.labels)
         self.reviews = Reviews()
@@ -153,7 +157,10 @@ class Library:
             CollectionError: the photo folder is not there.
         """
         request = remembered(self.folder, photos=self.gallery().photo_root)
-        return self.updates.start(replace(request, prune=prune, command="ssl-app"))
+        wanted = replace(request, prune=prune, command="ssl-app")
+        return self.updates.start(
+            lambda progress, stop: build(wanted, progress=progress, stop=stop)
+        )
 
     def _reopen_now(self) -> None:
         with self._lock:

@@ -2,18 +2,17 @@
 
 import logging
 import os
-import sys
 import threading
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from app.answers import Answers
 from app.colours import GREY, PALETTE, colour_of
-from app.labelling import Answers
+from app.task import yield_to_others
 from indexer import layout
 from indexer.gallery import Gallery
 from indexer.layout import Layout
@@ -26,9 +25,6 @@ MOST_GROUPS = len(PALETTE)
 
 # What a group of photos without a name is called.
 OTHERS, NOTHING = "others", "no label"
-
-# How much less a background drawing may have of the processor than pages do (Unix's niceness).
-NICENESS = 10
 
 _log = logging.getLogger(__name__)
 
@@ -106,7 +102,7 @@ class Maps:
         self._drawing.start()
 
     def _draw(self, gallery: Gallery) -> None:
-        _yield_to_others()
+        yield_to_others()
         try:
             better = layout.by_neighbours(_embeddings(gallery))
         except (ValueError, MemoryError, FloatingPointError) as error:
@@ -208,10 +204,3 @@ def _fits(known: Layout, gallery: Gallery) -> bool:
 def _embeddings(gallery: Gallery) -> Embeddings:
     ids, rows = gallery.embeddings()
     return Embeddings(gallery.generation, gallery.encoder.fingerprint, ids, rows)
-
-
-def _yield_to_others() -> None:
-    """Let pages go first. On Linux a thread has a niceness of its own; elsewhere all share one."""
-    if sys.platform == "linux":
-        with suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)

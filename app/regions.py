@@ -1,9 +1,13 @@
 """Where a gallery's photos crowd: clusters, and how typical each photo is of its own."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from sklearn.cluster import KMeans
+
+from training.errors import Interrupted
+from training.progress import Progress, Silent
 
 # As many clusters as people label in a quarter of an hour; fewer where they would hold too little.
 MOST_REGIONS = 100
@@ -20,6 +24,8 @@ COMPARED = 250
 
 CHUNK = 8192
 
+_SILENT = Silent()
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Regions:
@@ -34,10 +40,27 @@ class Regions:
         return int(self.numbers.max()) + 1 if len(self.numbers) else 0
 
 
-def find_regions(rows: np.ndarray, *, seed: int = 0) -> Regions:
-    """Cluster `(n, d)` float32 unit rows by k-means; the same seed gives the same clusters."""
+def find_regions(
+    rows: np.ndarray,
+    progress: Progress = _SILENT,
+    stop: Callable[[], bool] = lambda: False,
+    *,
+    seed: int = 0,
+) -> Regions:
+    """Cluster a gallery by k-means; the same seed gives the same clusters.
+
+    Args:
+        rows: `(n, d)` float32 unit rows.
+        progress: told of the photos whose typicality is known.
+        stop: asked between clusters.
+        seed: of the sample and of k-means.
+
+    Raises:
+        Interrupted: `stop` said so.
+    """
     if not len(rows):
         return Regions(np.empty(0, np.int64), np.empty(0, np.float32))
+    progress.start("getting to know the photos", total=len(rows), unit="photos")
     draws = np.random.default_rng(seed)
     sample = rows[np.sort(draws.permutation(len(rows))[:SAMPLE])]
     distinct = len(np.unique(sample, axis=0))  # k-means cannot tell copies apart
@@ -46,8 +69,11 @@ def find_regions(rows: np.ndarray, *, seed: int = 0) -> Regions:
     numbers = _nearest(rows, model.cluster_centers_.astype(np.float32))
     typicality = np.empty(len(rows), np.float32)
     for number in range(count):
+        if stop():
+            raise Interrupted("stopped while clustering", hint="it begins anew when asked again")
         members = np.flatnonzero(numbers == number)
         typicality[members] = _typicality(rows[members])
+        progress.advance(len(members))
     return Regions(numbers, typicality)
 
 

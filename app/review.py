@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from app.answers import Answers, Judgement
 from app.fitting import fitted
 from app.intervals import ENOUGH, Interval, in_words
-from app.labelling import Answers, Judgement
 from app.quality import Quality, SourceAccuracy
 from app.rejection import Evidence, Outlook, Rejection
 from indexer.gallery import Gallery

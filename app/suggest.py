@@ -33,7 +33,7 @@ class Photos:
 
     ids: np.ndarray  # (n,) int64 ascending
     rows: np.ndarray  # (n, d) float32 unit rows
-    regions: Regions
+    regions: Regions | None  # None: not known yet
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -81,15 +81,23 @@ def suggest(
 
     Returns:
         Distinct photos, neither labelled nor skipped. `typical` ones while a class has fewer than
-        5 labels, in turns with `sure` ones of the thinnest classes; then `unsure` ones, far from
-        each other, with `audit` draws among them at random places.
+        5 labels (`audit` draws until it is known which are typical), in turns with `sure` ones of
+        the thinnest classes; then `unsure` ones, far from each other, with `audit` draws among
+        them at random places.
     """
     free = _free(photos, labels, skip)
-    if scored is None or len(scored.head.classes) < 2 or _thin(labels, scored.head):
-        chosen = _early(photos, labels, scored, free, count)
+    draws = np.random.default_rng(seed)
+    if explores(labels, scored):
+        chosen = _early(photos, labels, scored, free, count, draws)
     else:
-        chosen = _later(photos.rows, scored.shares, free, count, np.random.default_rng(seed))
+        assert scored is not None
+        chosen = _later(photos.rows, scored.shares, free, count, draws)
     return [_suggestion(photos, scored, row, why) for row, why in chosen]
+
+
+def explores(labels: Mapping[int, str], scored: Scored | None) -> bool:
+    """Whether so little is labelled yet that typical photos teach more than unsure ones."""
+    return scored is None or len(scored.head.classes) < 2 or bool(_thin(labels, scored.head))
 
 
 def suggest_of(
@@ -137,7 +145,12 @@ def _thin(labels: Mapping[int, str], head: Head) -> list[int]:
 
 
 def _early(
-    photos: Photos, labels: Mapping[int, str], scored: Scored | None, free: np.ndarray, count: int
+    photos: Photos,
+    labels: Mapping[int, str],
+    scored: Scored | None,
+    free: np.ndarray,
+    count: int,
+    draws: np.random.Generator,
 ) -> list[tuple[int, str]]:
     """Typical photos of regions without labels, in turns with likely ones of thin classes."""
     likely: list[int] = []
@@ -147,10 +160,13 @@ def _early(
         likely = _in_turns(best)[: count // 2]
     rest = free.copy()
     rest[likely] = False
-    labelled = np.isin(photos.ids, np.fromiter(labels, np.int64))
-    typical = _typical(photos.regions, labelled, rest, count - len(likely))
-    pairs = [[(row, "typical") for row in typical], [(row, "sure") for row in likely]]
-    return _in_turns(pairs)
+    if photos.regions is None:
+        others = [(row, "audit") for row in _drawn(rest, count - len(likely), draws)]
+    else:
+        labelled = np.isin(photos.ids, np.fromiter(labels, np.int64))
+        typical = _typical(photos.regions, labelled, rest, count - len(likely))
+        others = [(row, "typical") for row in typical]
+    return _in_turns([others, [(row, "sure") for row in likely]])
 
 
 def _typical(regions: Regions, labelled: np.ndarray, free: np.ndarray, count: int) -> list[int]:
@@ -179,7 +195,7 @@ def _later(
     """Photos with a small margin between the two likeliest classes, and some at random."""
     # Rounded at random, so that a queue of one photo at a time has its share of draws too.
     wanted = int(count * AUDIT_SHARE + draws.random())
-    audit = [int(row) for row in draws.permutation(np.flatnonzero(free))[:wanted]]
+    audit = _drawn(free, wanted, draws)
     rest = free.copy()
     rest[audit] = False
     top = np.partition(shares, -2, axis=1)[:, -2:]  # (n, 2)
@@ -188,6 +204,11 @@ def _later(
     for row in audit:
         chosen.insert(int(draws.integers(len(chosen) + 1)), (row, "audit"))
     return chosen
+
+
+def _drawn(allowed: np.ndarray, count: int, draws: np.random.Generator) -> list[int]:
+    """So many of the allowed rows, each as likely as any other."""
+    return [int(row) for row in draws.permutation(np.flatnonzero(allowed))[:count]]
 
 
 def _diverse(rows: np.ndarray, scores: np.ndarray, allowed: np.ndarray, count: int) -> list[int]:

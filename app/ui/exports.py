@@ -6,10 +6,10 @@ from pathlib import Path
 
 import streamlit as st
 
+from app.answers import Answers
 from app.exports.labelled import LabelledPhoto, labelled_photos
 from app.exports.tables import as_csv, as_json_lines
 from app.fitting import classifier_file
-from app.labelling import Answers
 from app.ui import look
 from app.ui.served import library
 from indexer.gallery import Gallery

@@ -1,11 +1,23 @@
 """The Label page: name classes, answer photo after photo or a wall at a time, see it learn."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import streamlit as st
 
-from app.desk import WHY, Action, Answer, ClassRow, class_rows, sureness, take, words_above
-from app.labelling import Answers, source_of
+from app.answers import Answers
+from app.desk import (
+    WHY,
+    Action,
+    Answer,
+    ClassRow,
+    class_rows,
+    coming,
+    sureness,
+    take,
+    words_above,
+)
+from app.labelling import Standing, source_of
 from app.suggest import Suggestion
 from app.ui import look
 from app.ui.components.labeller import Card, Desk, Mode, labeller
@@ -26,8 +38,24 @@ PER_WALL = 30
 # What a wall shows where it shows no class's guesses.
 MIXED = "All kinds"
 
-# An order that stays: what is shown, how often the page was turned, the gallery's generation.
-_WallKey = tuple[str, int, int]
+
+@dataclass(frozen=True, slots=True)
+class _Wall:
+    """Photos in an order that stays until other ones are asked for."""
+
+    shows: str
+    turned: int  # how often the next photos were asked for
+    generation: int  # of the gallery
+    asked: Sequence[Suggestion]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Queue:
+    """Photos in the order in which they are asked about, and what that order is by."""
+
+    standing: Standing
+    aside: frozenset[int]
+    cards: Sequence[Card]
 
 
 def page() -> None:
@@ -38,16 +66,27 @@ def page() -> None:
 @st.fragment
 def _page(gallery: Gallery) -> None:
     rows = class_rows(library().labels)
-    answers = library().labelling.answers()
+    # A visit begins with what is known now. Later runs acknowledge what was stored a moment ago:
+    # they wait for no refit.
+    begins = "queue" not in st.session_state and "wall" not in st.session_state
+    standing = library().labelling.standing(wait=begins)
     mode = _head(sum(row.count for row in rows))
-    shows = _wall_choice(rows, answers) if mode == "grid" else MIXED
+    if mode == "queue":
+        cards, about, generation = _queue(gallery, standing), words_above(rows), QUEUE
+    else:
+        wall = _wall(gallery, standing, _wall_choice(rows, standing.answers))
+        cards, about = _cards(gallery, wall.asked, guesses=wall.shows != MIXED), _about(wall, rows)
+        generation = f"{WALL}-{wall.shows}-{wall.turned}"
     desk = Desk(
         mode=mode,
-        cards=_queue(gallery) if mode == "queue" else _wall(gallery, shows),
+        cards=cards,
         classes=rows,
-        about=_about(shows, rows) if mode == "grid" else words_above(rows),
-        end=_end(gallery, answers),
-        generation=f"{mode}-{shows}-{_turned()}",
+        about=about,
+        end=_end(gallery, standing.answers),
+        generation=generation,
+        fresh=standing.settled,
+        known=None if standing.known is None else round(standing.known, 2),
+        coming=coming(standing),
     )
     labeller(desk, key=DESK, take=_take)
 
@@ -83,20 +122,42 @@ def _wall_choice(rows: Sequence[ClassRow], answers: Answers) -> str:
     )
 
 
-def _queue(gallery: Gallery) -> list[Card]:
-    asked = library().labelling.suggest(count=AHEAD, who=who())
-    return _cards(gallery, asked, guesses=True)
+def _queue(gallery: Gallery, standing: Standing) -> Sequence[Card]:
+    """The photos to ask about; the same ones as long as nothing more is known."""
+    aside = library().labelling.set_aside(who())
+    kept: _Queue | None = st.session_state.get("queue")
+    if (
+        kept is None
+        or kept.standing.answers is not standing.answers
+        or kept.standing.regions is not standing.regions
+        or kept.aside != aside
+    ):
+        asked = _suggested(standing, count=AHEAD)
+        cards = _cards(gallery, asked, guesses=True)
+        kept = st.session_state["queue"] = _Queue(standing, aside, cards)
+    return kept.cards
 
 
-def _wall(gallery: Gallery, shows: str) -> list[Card]:
+def _wall(gallery: Gallery, standing: Standing, shows: str) -> _Wall:
     """A page of photos in an order that stays until the next page is asked for."""
-    wanted: _WallKey = (shows, _turned(), gallery.generation)
-    kept: tuple[_WallKey, list[Suggestion]] | None = st.session_state.get("wall")
-    if kept is None or kept[0] != wanted:
-        name = None if shows == MIXED else shows
-        asked = library().labelling.suggest(count=PER_WALL, who=who(), name=name)
-        kept = st.session_state["wall"] = (wanted, asked)
-    return _cards(gallery, kept[1], guesses=shows != MIXED)
+    wanted = (shows, _turned(), gallery.generation)
+    kept: _Wall | None = st.session_state.get("wall")
+    if kept is None or (kept.shows, kept.turned, kept.generation) != wanted:
+        # The next page knows of all that was said on this one, which stays until then.
+        since = int(st.session_state.get("wall-since", 0))
+        waits = standing.answers.revision < since and standing.failure is None
+        if kept is None or kept.shows != shows or not waits:
+            name = None if shows == MIXED else shows
+            kept = _Wall(*wanted, _suggested(standing, count=PER_WALL, name=name))
+            st.session_state["wall"] = kept
+    return kept
+
+
+def _suggested(standing: Standing, *, count: int, name: str | None = None) -> list[Suggestion]:
+    """Suggestions as far as it is known, without photos that were labelled since."""
+    asked = library().labelling.suggest(count=count, who=who(), name=name, standing=standing)
+    labelled = library().labels.of(suggestion.photo_id for suggestion in asked)
+    return [suggestion for suggestion in asked if suggestion.photo_id not in labelled]
 
 
 def _cards(gallery: Gallery, asked: Sequence[Suggestion], *, guesses: bool) -> list[Card]:
@@ -120,10 +181,10 @@ def _cards(gallery: Gallery, asked: Sequence[Suggestion], *, guesses: bool) -> l
     ]
 
 
-def _about(shows: str, rows: Sequence[ClassRow]) -> str:
-    if shows == MIXED:
+def _about(wall: _Wall, rows: Sequence[ClassRow]) -> str:
+    if wall.shows == MIXED:
         return words_above(rows) or "Click photos of one kind, then press the key of their class."
-    what = "none of your classes" if shows == NONE else f"“{shows}”"
+    what = "none of your classes" if wall.shows == NONE else f"“{wall.shows}”"
     return f"Guessed to be {what}, the surest first. Correct what is wrong, accept the rest."
 
 
@@ -145,5 +206,6 @@ def _take(action: Action) -> Answer | None:
         return None
     if action.does == "next":
         st.session_state["wall-turned"] = _turned() + 1
+        st.session_state["wall-since"] = library().labels.revision()
         return None
     return take(library().labels, action, who=who())

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
-from app.labelling import Answers
+from app.answers import Answers
 from app.rejection import DEFAULT_SETTING
 from app.review import Doubt, Review, disagreement, rejection_words, scores, share_words
 from app.ui import look

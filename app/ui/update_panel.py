@@ -2,9 +2,9 @@
 
 import streamlit as st
 
+from app.task import TaskStatus
 from app.ui import look
 from app.ui.served import library
-from app.updates import UpdateStatus
 from indexer.gallery import Gallery
 from indexer.report import IndexReport
 from training.console import readable
@@ -63,7 +63,7 @@ def _start_button(gallery: Gallery, label: str) -> None:
     st.rerun()
 
 
-def _running(status: UpdateStatus) -> None:
+def _running(status: TaskStatus[IndexReport]) -> None:
     share = min(1.0, status.done / status.total) if status.total else 0.0
     st.progress(share, text=_progress_text(status))
     st.button(
@@ -76,7 +76,7 @@ def _running(status: UpdateStatus) -> None:
     )
 
 
-def _progress_text(status: UpdateStatus) -> str:
+def _progress_text(status: TaskStatus[IndexReport]) -> str:
     words = status.label.capitalize()
     if not status.total:
         return f"{words}…"
@@ -86,7 +86,7 @@ def _progress_text(status: UpdateStatus) -> str:
     return words
 
 
-def _ended(status: UpdateStatus) -> None:
+def _ended(status: TaskStatus[IndexReport]) -> None:
     if status.state == "failed":
         look.notice(f"The update failed: {readable(status.message)}", detail=readable(status.hint))
     elif status.state == "cancelled":
@@ -94,8 +94,8 @@ def _ended(status: UpdateStatus) -> None:
             "The update was cancelled",
             detail="What was finished is kept; the next update goes on from there.",
         )
-    elif status.report is not None:
-        _outcome(status.report)
+    elif status.result is not None:
+        _outcome(status.result)
 
 
 def _outcome(report: IndexReport) -> None:

@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
+from app.answers import judged
 from app.classifier import Classifier
 from app.exports.labelled import labelled_photos
 from app.exports.tables import as_csv, as_json_lines
 from app.fitting import classifier_file
-from app.labelling import Labelling, judged
+from app.labelling import Labelling
 from indexer.gallery import Gallery
 from indexer.labels import Labels
 

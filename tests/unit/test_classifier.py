@@ -9,10 +9,10 @@ import numpy as np
 import onnxruntime
 import pytest
 
+from app.answers import Shots, shots_of
 from app.classifier import CLASSIFIER_KEY, Classifier, ClassifierFacts
 from app.exports.classifier import export_classifier
 from app.fitting import Fitted, export, facts_of, fit, fitted
-from app.labelling import Shots, shots_of
 from app.predicting import GalleryClassifier, predict_files, predict_gallery
 from indexer.labels import NONE
 from training.errors import CollectionError, EncoderError, Interrupted, LabelError
@@ -113,7 +113,7 @@ def test_one_class_or_none_is_no_classifier(wardrobe: Any) -> None:
 def test_a_judgement_of_other_labels_gives_no_bars(wardrobe: Any, made: Fitted) -> None:
     every = shots(wardrobe)
     fewer = Shots(every.ids[1:], every.rows[1:], every.names[1:], every.sources[1:])
-    from app.labelling import judged  # noqa: PLC0415
+    from app.answers import judged  # noqa: PLC0415
 
     found = fitted(wardrobe.gallery, fewer, judged(every))
     assert found.quality is None

@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from app.labelling import Labelling, judged, shots_of, source_of
+from app.answers import Answers, judged, shots_of
+from app.desk import coming
+from app.labelling import Labelling, Standing, source_of
 from app.suggest import Suggestion
 from indexer.labels import NONE, Labels
-from training.errors import Interrupted, LabelError
+from training.errors import GalleryError, Interrupted, LabelError
 
 # Photos 1 to 30 are reddish above, 31 to 60 bluish; below each is a mosaic of its own.
 REDS, BLUES = range(1, 31), range(31, 61)
@@ -118,6 +120,108 @@ def test_a_class_without_labels_has_no_suggestions_of_its_own(labelling: Labelli
     labelling.labels.add_class("green", who="anna")
     with pytest.raises(LabelError, match="green"):
         labelling.suggest(name="green")
+
+
+def follow(labelling: Labelling) -> Standing:
+    """What is known once the background has caught up."""
+    until(lambda: labelling.standing().settled)
+    return labelling.standing()
+
+
+def test_what_is_known_stands_until_the_background_has_followed_the_labels(
+    labelling: Labelling,
+) -> None:
+    before = labelling.standing()
+    assert before.settled
+    label_some(labelling, 2)
+
+    behind = labelling.standing()
+
+    assert not behind.settled
+    assert behind.answers is before.answers
+    after = follow(labelling)
+    assert after.answers.revision == labelling.labels.revision()
+    assert after.answers.head.classes == ("blue", "red")  # type: ignore[union-attr]
+    # The order by which somebody works on is that of what they were shown.
+    asked = [s.photo_id for s in labelling.suggest(count=9, standing=before)]
+    assert asked == [s.photo_id for s in labelling.suggest(count=9, standing=behind)]
+
+
+def test_two_hundred_labels_in_a_row_need_few_refits_and_end_with_the_last(
+    labelling: Labelling,
+) -> None:
+    seen = {id(labelling.standing().answers): labelling.standing().answers}
+    revisions = []
+    for press in range(200):
+        labelling.put([1 + press % 60], ("red", "blue")[press % 2], source="search", who="anna")
+        known = labelling.standing().answers
+        seen[id(known)] = known
+        revisions.append(known.revision)
+    assert revisions == sorted(revisions), "what is known went back to an older state"
+    final = follow(labelling).answers
+    assert final.revision == 200
+    assert {i: of.name for i, of in final.labels.items()} == {
+        i: of.name for i, of in labelling.labels.current().items()
+    }
+
+
+def test_whoever_needs_it_exact_waits_for_the_refit_under_way_instead_of_doing_it_again(
+    gallery: Any,
+) -> None:
+    labels = Labels(gallery.info().folder / "catalogue.sqlite")
+    # A judgement in between would be a reason for another refit.
+    labelling = Labelling(lambda: gallery, labels, quiet_seconds=3600)
+    label_some(labelling, 3)
+    found: list[Answers] = []
+    callers = [threading.Thread(target=lambda: found.append(labelling.answers())) for _ in range(8)]
+    for caller in callers:
+        caller.start()
+    for caller in callers:
+        caller.join()
+    labelling.close()
+    assert len({id(answers) for answers in found}) == 1
+
+
+def test_a_large_gallery_is_got_to_know_in_the_background_and_random_photos_come_first(
+    gallery: Any,
+) -> None:
+    labels = Labels(gallery.info().folder / "catalogue.sqlite")
+    labelling = Labelling(lambda: gallery, labels, at_once=0)
+    first = Standing(labelling.answers(), None, settled=False, known=0.4)
+    assert "Getting to know your photos: 40 %" in coming(first)
+    drawn = labelling.suggest(count=6, standing=first)
+    assert {s.why for s in drawn} == {"audit"}
+    assert {source_of(s) for s in drawn} == {"random"}
+    assert len({s.photo_id for s in drawn}) == 6
+    then = follow(labelling)
+    assert then.regions is not None
+    assert then.known is None
+    assert {s.why for s in labelling.suggest(count=6, standing=then)} == {"typical"}
+    labelling.close()
+
+
+def test_a_refit_that_fails_is_told_and_the_next_label_tries_again(gallery: Any) -> None:
+    broken = [False]
+
+    def opened() -> Any:
+        if broken[0] and threading.current_thread() is not threading.main_thread():
+            raise GalleryError("the gallery is gone", hint="put it back")
+        return gallery
+
+    labelling = Labelling(opened, Labels(gallery.info().folder / "catalogue.sqlite"))
+    before = labelling.standing().answers
+    broken[0] = True
+    label_some(labelling, 2)
+    until(lambda: labelling.standing().failure is not None)
+    behind = labelling.standing()
+    assert behind.answers is before
+    assert behind.failure is not None
+    assert (behind.failure.message, behind.failure.hint) == ("the gallery is gone", "put it back")
+    assert "stored" in coming(behind)
+    assert "the gallery is gone" in coming(behind)
+    broken[0] = False
+    assert follow(labelling).failure is None
+    labelling.close()
 
 
 def test_the_judge_follows_in_the_background_and_the_head_takes_its_word(

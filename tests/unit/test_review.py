@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from app.answers import Answers, judged
 from app.intervals import Interval
-from app.labelling import Answers, Labelling, judged
+from app.labelling import Labelling
 from app.quality import SourceAccuracy
 from app.rejection import Outlook
 from app.review import Review, Reviews, rejection_words, scores, share_words

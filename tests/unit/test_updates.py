@@ -1,14 +1,12 @@
 """Updating a gallery while it is served: progress, outcome, cancelling, failing."""
 
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
 from app.library import Library
-from app.updates import Updates
 from indexer.build import BuildRequest, build
 from indexer.folder import GalleryFolder
 from training.progress import Silent
@@ -39,8 +37,8 @@ def test_an_update_counts_what_changed_and_the_library_serves_it(
     status = library.updates.status()
     assert status is not None
     assert (status.number, status.state) == (1, "done")
-    assert status.report is not None
-    assert (status.report.added, status.report.skipped, status.report.unchanged) == (1, 1, 24)
+    assert status.result is not None
+    assert (status.result.added, status.result.skipped, status.result.unchanged) == (1, 1, 24)
     # At once, although galleries are otherwise opened again after ten seconds at the earliest.
     assert len(library.gallery()) == 25
 
@@ -54,8 +52,8 @@ def test_photos_that_are_gone_leave_only_when_that_is_wished(
         library.updates.wait(SECONDS)
         status = library.updates.status()
         assert status is not None
-        assert status.report is not None
-        assert (status.report.missing, status.report.removed) == (not prune, prune)
+        assert status.result is not None
+        assert (status.result.missing, status.result.removed) == (not prune, prune)
         assert len(library.gallery()) == size
 
 
@@ -101,48 +99,3 @@ def test_a_failure_is_told_with_what_helps(library: Library, shape_folder: Path)
     assert "holds no photo now" in status.message
     assert "mounted" in status.hint
     assert len(library.gallery()) == 24
-
-
-@pytest.mark.parametrize(
-    ("error", "said"),
-    [
-        (OSError(28, "No space left on device"), "the disk is full"),
-        (ZeroDivisionError("odd"), "ZeroDivisionError: odd"),
-    ],
-)
-def test_whatever_goes_wrong_is_told(
-    error: Exception, said: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    def failing(*_: object, **__: object) -> None:
-        raise error
-
-    updates = Updates(when_done=lambda: None, work=failing)  # type: ignore[arg-type]
-    updates.start(BuildRequest(tmp_path, tmp_path))
-    updates.wait(SECONDS)
-    status = updates.status()
-    assert status is not None
-    assert status.state == "failed"
-    assert said in status.message
-    assert ("Traceback" in caplog.text) == isinstance(error, ZeroDivisionError)
-
-
-def test_progress_is_seen_while_it_goes(tmp_path: Path) -> None:
-    seen = []
-
-    def work(_request: BuildRequest, *, progress: object, stop: Callable[[], bool]) -> object:
-        progress.start("embedding", total=10, unit="photos")  # type: ignore[attr-defined]
-        progress.advance(4, shown="yes")  # type: ignore[attr-defined]
-        seen.append(updates.status())
-        assert not stop()
-        progress.finish()  # type: ignore[attr-defined]
-        return None
-
-    updates = Updates(when_done=lambda: None, work=work)  # type: ignore[arg-type]
-    updates.start(BuildRequest(tmp_path, tmp_path))
-    updates.wait(SECONDS)
-    [status] = seen
-    assert status is not None
-    assert (status.label, status.done, status.total, status.unit) == ("embedding", 4, 10, "photos")
-    assert status.is_running
-    assert status.seconds_left is not None
-    assert status.seconds_left == pytest.approx(6 / status.rate)

@@ -10,6 +10,10 @@ const states = new WeakMap();
 // Presses that follow each other faster than this travel together, in milliseconds.
 const TOGETHER = 60;
 
+// How soon the page is asked whether it knows more by now, and how seldom at last.
+const LOOK_AFTER = 120;
+const LOOK_AT_LEAST = 1000;
+
 export default function ({ data, parentElement: root, setStateValue }) {
   const desk = root.querySelector(".desk");
   const s = states.get(desk) ?? firstState(root, desk);
@@ -23,6 +27,7 @@ export default function ({ data, parentElement: root, setStateValue }) {
   }
   if (data.mode === "queue") refill(s);
   showAll(s);
+  lookSoon(s);
   if (!before && !elsewhere()) s.stage.focus({ preventScroll: true });
 }
 
@@ -55,6 +60,7 @@ function firstState(root, desk) {
 // Number an action, remember it until it is stored, and send it.
 function act(s, action) {
   s.waiting.push({ number: ++s.number, pressed: performance.now(), ...action });
+  lookSoon(s);
   clearTimeout(s.sending);
   const since = performance.now() - (s.sent ?? -Infinity);
   if (since >= TOGETHER) send(s);
@@ -64,6 +70,20 @@ function act(s, action) {
 function send(s) {
   s.sent = performance.now();
   s.set("actions", { sid: s.sid, list: s.waiting.map(({ pressed, ...action }) => action) });
+}
+
+// Suggestions that know of the latest labels come from the background: ask for them, ever less
+// often, until they are there. A press asks as well, so the asking waits for a pause.
+function lookSoon(s, after = LOOK_AFTER) {
+  clearTimeout(s.looking);
+  s.desk.dataset.fresh = s.data.fresh;
+  if (s.data.fresh || s.data.coming && s.data.known === null) return;
+  s.looking = setTimeout(() => {
+    if (!s.desk.isConnected) return;
+    s.looks = (s.looks ?? 0) + 1;
+    s.set("looked", s.looks);
+    lookSoon(s, Math.min(LOOK_AT_LEAST, 1.5 * after));
+  }, after);
 }
 
 // What the page has stored leaves the list; what it refused is said and painted as it was.
@@ -143,9 +163,20 @@ function restart(s) {
 function showAll(s) {
   s.byId = new Map([...s.queue, ...s.data.photos].map((photo) => [photo.id, photo]));
   s.desk.dataset.mode = s.data.mode;
+  showComing(s);
   showClasses(s);
   if (s.data.mode === "queue") showQueue(s);
   else showWall(s);
+}
+
+// What is said of better suggestions that are on their way, or do not come.
+function showComing(s) {
+  const line = s.root.querySelector(".coming");
+  const { coming, known } = s.data;
+  line.hidden = !coming;
+  line.querySelector("p").textContent = coming;
+  line.querySelector("progress").hidden = known === null;
+  line.querySelector("progress").value = known ?? 0;
 }
 
 function bindKeys(s) {

@@ -38,6 +38,9 @@ class Desk:
     about: str  # said above a wall
     end: str  # said after the last photo
     generation: str  # another one starts the desk anew
+    fresh: bool = True  # no better suggestions are on their way; else the desk asks for them
+    known: float | None = None  # the share of the gallery that is known, while that grows
+    coming: str = ""  # said of what is on its way, or does not come; empty: nothing
     read_only: bool = False  # nothing can be labelled
 
 
@@ -60,8 +63,12 @@ def labeller(desk: Desk, *, key: str, take: Callable[[Action], Answer | None]) -
             "generation": desk.generation,
             "stored": st.session_state.get(_stored_key(key)),
             "readOnly": desk.read_only,
+            "fresh": desk.fresh,
+            "known": desk.known,
+            "coming": desk.coming,
         },
         on_actions_change=lambda: _take_all(key, take),
+        on_looked_change=_nothing,
     )
 
 
@@ -88,6 +95,10 @@ def _take_all(key: str, take: Callable[[Action], Answer | None]) -> None:
             "number": stored,
             "answers": kept,
         }
+
+
+def _nothing() -> None:
+    """The run that follows answers with what is known then."""
 
 
 # The desk has asked for all answers by the time that it sends so many more actions.
