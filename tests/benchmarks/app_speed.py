@@ -34,7 +34,7 @@ LOOKING_MS, HURRY_MS = 700, 120
 PAINTED = """(before) => {
   const roots = [...document.querySelectorAll("*")].map((e) => e.shadowRoot).filter(Boolean);
   const tiles = roots.flatMap((root) => [...root.querySelectorAll(".tile")]);
-  const ids = tiles.slice(0, 2).map((tile) => tile.dataset.id).join();
+  const ids = tiles.map((tile) => tile.dataset.id).join();
   const seen = tiles.filter((tile) => {
     const box = tile.getBoundingClientRect();
     return box.bottom > 0 && box.top < innerHeight;
@@ -44,7 +44,8 @@ PAINTED = """(before) => {
 }"""
 
 # Click `Find similar` on a photo, and give the milliseconds until its hits are painted.
-SEARCH = f"""(which) => new Promise((done) => {{
+SEARCH = f"""(which) => new Promise((done, fail) => {{
+  setTimeout(() => fail("no other hits were painted"), 30000);
   const painted = {PAINTED};
   const before = painted("");
   const wall = [...document.querySelectorAll(".st-key-found *")].map((e) => e.shadowRoot)

@@ -19,7 +19,6 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from indexer import vectors
 from indexer.catalogue import Catalogue
 from indexer.folder import GalleryFolder
 from indexer.gallery import Gallery
@@ -59,7 +58,7 @@ def main() -> None:
             )
         catalogue.settle(photo_root=os.fsencode(photos.resolve()), gone=[], skipped=[])
         catalogue.publish(replace(published, photos=len(files)), centre=lambda kept: kept)
-        vectors.save(vectors.VectorIndex.build(catalogue.embeddings()), place.path)
+    Gallery.open(place.path, device="cpu")  # builds and keeps the index
     print(f"{len(files):,} photos in {place.path}")
 
 
