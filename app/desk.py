@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from app.colours import GREY, colour_of
 from app.labelling import Standing
-from indexer.labels import NONE, Labels, Undone
+from indexer.labels import NONE, Labels, NewLabel, Undone
 from training.errors import LookalikeError
 
 # Keys for the classes in the order they were made; 0 is for none of them.
@@ -85,7 +85,23 @@ def take(labels: Labels, action: Action, *, who: str) -> Answer | None:
     try:
         return _take(labels, action, who=who)
     except LookalikeError as error:
-        return Answer(f"Not stored: {error.message}. {error.hint}".strip(), refused=True)
+        return _not_stored(error)
+
+
+def agree(labels: Labels, likely: Mapping[int, str], *, who: str) -> Answer:
+    """Give photos the classes that the model takes them for, in one action for one undo.
+
+    Args:
+        labels: where they are stored.
+        likely: the model's class by photo.
+        who: whose action it is.
+    """
+    new = [NewLabel(photo_id, name, "review") for photo_id, name in likely.items()]
+    try:
+        labels.put_each(new, who=who)
+    except LookalikeError as error:
+        return _not_stored(error)
+    return Answer(f"Took the model's class for {_photos(len(new))}.")
 
 
 def sureness(confidence: float) -> str:
@@ -106,6 +122,10 @@ def coming(standing: Standing) -> str:
         f"Getting to know your photos: {100 * standing.known:.0f} %. Until then they are drawn at "
         "random; the most typical ones follow."
     )
+
+
+def _not_stored(error: LookalikeError) -> Answer:
+    return Answer(f"Not stored: {error.message}. {error.hint}".strip(), refused=True)
 
 
 def _take(labels: Labels, action: Action, *, who: str) -> Answer | None:

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import streamlit as st
 
 from app.answers import Answers
+from app.desk import Action, Answer, agree, take
 from app.rejection import DEFAULT_SETTING
 from app.review import Doubt, Review, disagreement, rejection_words, scores, share_words
 from app.ui import look
@@ -13,6 +14,7 @@ from app.ui.components.grid import Wishes, clear_selection, photo_grid
 from app.ui.components.matrix import confusion_matrix
 from app.ui.exports import exports
 from app.ui.label_bar import label_bar
+from app.ui.person import who
 from app.ui.photo_dialog import show_photo
 from app.ui.served import library
 from app.ui.tiles import photo_tiles
@@ -137,6 +139,7 @@ def _doubts(gallery: Gallery, doubts: Sequence[Doubt], answers: Answers) -> None
         if (now := answers.labels.get(doubt.photo_id)) is not None and now.name == doubt.name
     ]
     with st.container(key="doubts"):
+        _agreed()
         if not open_ones:
             return
         look.heading(
@@ -145,7 +148,33 @@ def _doubts(gallery: Gallery, doubts: Sequence[Doubt], answers: Answers) -> None
             level=2,
         )
         notes = {d.photo_id: (f"{d.name}, or {d.likely}?",) for d in open_ones}
-        _correct(gallery, list(notes), source="review", key="doubts", notes=notes)
+        chosen = _correct(gallery, list(notes), source="review", key="doubts", notes=notes)
+        likely = {d.photo_id: d.likely for d in open_ones[:MOST_SHOWN]}
+        if chosen:
+            likely = {photo_id: likely[photo_id] for photo_id in chosen if photo_id in likely}
+        what = f"the {len(likely):,} selected" if chosen else f"all {len(likely):,}"
+        st.button(f"The model is right about {what}", key="agree", on_click=_agree, args=(likely,))
+
+
+def _agree(likely: Mapping[int, str]) -> None:
+    st.session_state["agreed"] = agree(library().labels, likely, who=who())
+    clear_selection("doubts-grid")
+
+
+def _agreed() -> None:
+    """What became of that; it stays until the next action."""
+    answer: Answer | None = st.session_state.get("agreed")
+    if answer is None:
+        return
+    with st.container(horizontal=True, vertical_alignment="center"):
+        look.strong(answer.text)
+        if not answer.refused:
+            st.button("Undo", key="agree-undo", on_click=_disagree)
+
+
+def _disagree() -> None:
+    del st.session_state["agreed"]
+    take(library().labels, Action("undo"), who=who())
 
 
 def _conflicts(gallery: Gallery) -> None:
@@ -172,8 +201,8 @@ def _correct(
     source: str,
     key: str,
     notes: Mapping[int, tuple[str, ...]] | None = None,
-) -> None:
-    """Photos whose labels can be corrected, a selection at a time."""
+) -> tuple[int, ...]:
+    """Photos whose labels can be corrected, a selection at a time; gives what is selected."""
     labels = library().labels.of(ids)
     named = notes or {i: (label.name,) for i, label in labels.items()}
     bar = st.container()
@@ -194,6 +223,7 @@ def _correct(
         )
     if chosen.opened is not None:
         show_photo(chosen.opened, find_similar=find_similar_on_search)
+    return chosen.selection
 
 
 def _rejection(gallery: Gallery, review: Review) -> float:

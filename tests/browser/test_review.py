@@ -64,6 +64,26 @@ def test_a_cell_opens_its_photos_and_a_correction_is_stored(
     assert (corrected.name, corrected.source) == ("cold", "cell")
 
 
+def test_the_model_is_right_about_labels_that_look_wrong_and_undo_takes_that_back(
+    page: Page, crowded: Any, labels: Labels
+) -> None:
+    open_review(page, crowded)
+    doubts = page.locator(".st-key-doubts")
+    expect(doubts.locator(".tile.loaded").first).to_be_visible()
+    ids = [int(tile.get_attribute("data-id") or 0) for tile in doubts.locator(".tile").all()]
+    before = labels.of(ids)
+    doubts.get_by_role("button", name=f"The model is right about all {len(ids)}").click()
+    expect(doubts).to_contain_text("Took the model's class for")
+    after = labels.of(ids)
+    other = {"warm": "cold", "cold": "warm"}
+    assert {i: of.name for i, of in after.items()} == {i: other[before[i].name] for i in ids}
+    assert {of.source for of in after.values()} == {"review"}
+    assert len({of.event for of in after.values()}) == 1
+    doubts.get_by_role("button", name="Undo", exact=True).first.click()
+    expect(doubts.locator(".tile")).to_have_count(len(ids))
+    assert labels.of(ids) == before
+
+
 def test_the_slider_tells_what_rejection_does(page: Page, crowded: Any, labels: Labels) -> None:
     open_review(page, crowded)
     rejection = page.locator(".st-key-rejection")
