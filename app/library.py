@@ -12,6 +12,7 @@ import numpy as np
 from app.labelling import Labelling
 from app.maps import Maps
 from app.narrowing import Narrowing, folders_of, narrowed
+from app.prepared import Prepared
 from app.query import sample
 from app.review import Reviews
 from app.task import Task
@@ -40,6 +41,9 @@ OUTLIERS = 24
 # Lists of duplicates: as many as there are settings to go to and fro between.
 LISTS_KEPT = 4
 
+# Photos that are all compared with each other while the page waits, in some tenths of a second.
+COMPARED_AT_ONCE = 5_000
+
 _log = logging.getLogger(__name__)
 
 
@@ -52,6 +56,7 @@ class Library:
         *,
         photos: Path | None = None,
         seconds_between_openings: float = SECONDS_BETWEEN_OPENINGS,
+        compared_at_once: int = COMPARED_AT_ONCE,
     ) -> None:
         """Open the gallery.
 
@@ -59,6 +64,7 @@ class Library:
             folder: the gallery's folder.
             photos: where its photos are now, if they moved; None: where they were indexed.
             seconds_between_openings: how long a gallery is used before a newer one is opened.
+            compared_at_once: photos that are compared while a page waits; more: in the background.
 
         Raises:
             GalleryError: there is none, or it is damaged; the hint has the repairing command.
@@ -76,13 +82,15 @@ class Library:
         self.reviews = Reviews()
         self._photos = photos
         self._seconds_between_openings = seconds_between_openings
+        self._compared_at_once = compared_at_once
         self._lock = threading.Lock()
         self._gallery = Gallery.open(folder, photos=photos)
         self._tried = time.monotonic()
         self._samples: tuple[Hit, ...] = ()
-        self._comparing = threading.Lock()
-        self._duplicates: dict[tuple[int, float, bool], Sequence[DuplicateGroup]] = {}
-        self._outliers: tuple[int, Sequence[Outlier]] = (-1, ())  # with their generation
+        self.comparing: Prepared[tuple[int, float, bool], Sequence[DuplicateGroup]] = Prepared(
+            "search for duplicates", kept=LISTS_KEPT
+        )
+        self.singling_out: Prepared[int, Sequence[Outlier]] = Prepared("search for outliers")
         self._folders: tuple[int, Mapping[str, bytes]] = (-1, {})  # with their generation
 
     def gallery(self) -> Gallery:
@@ -116,25 +124,28 @@ class Library:
 
     def duplicates(
         self, gallery: Gallery, *, threshold: float, exact_only: bool
-    ) -> Sequence[DuplicateGroup]:
-        """The gallery's duplicates; the last few lists are kept until the gallery changes."""
-        key = (gallery.generation, threshold, exact_only)
-        # Whoever comes second waits for the first one's list instead of making it again.
-        with self._comparing:
-            if key not in self._duplicates:
-                kept = [k for k in self._duplicates if k[0] == gallery.generation]
-                self._duplicates = {k: self._duplicates[k] for k in kept[-LISTS_KEPT + 1 :]}
-                self._duplicates[key] = find_duplicates(
-                    gallery, threshold=threshold, exact_only=exact_only
-                )
-            return self._duplicates[key]
+    ) -> Sequence[DuplicateGroup] | None:
+        """The gallery's duplicates; None while `comparing` is at work, or where it was stopped.
 
-    def outliers(self, gallery: Gallery) -> Sequence[Outlier]:
-        """The photos that are most alone, these first; kept until the gallery changes."""
-        with self._comparing:
-            if self._outliers[0] != gallery.generation:
-                self._outliers = (gallery.generation, find_outliers(gallery, count=OUTLIERS))
-            return self._outliers[1]
+        The last few lists are kept until the gallery changes.
+        """
+        return self.comparing.ask(
+            (gallery.generation, threshold, exact_only),
+            lambda progress, stop: find_duplicates(
+                gallery, threshold=threshold, exact_only=exact_only, progress=progress, stop=stop
+            ),
+            at_once=len(gallery) <= self._compared_at_once,
+        )
+
+    def outliers(self, gallery: Gallery) -> Sequence[Outlier] | None:
+        """The photos that are most alone, these first; None as in `duplicates`."""
+        return self.singling_out.ask(
+            gallery.generation,
+            lambda progress, stop: find_outliers(
+                gallery, count=OUTLIERS, progress=progress, stop=stop
+            ),
+            at_once=len(gallery) <= self._compared_at_once,
+        )
 
     def narrowed(self, gallery: Gallery, narrowing: Narrowing) -> np.ndarray | None:
         """The ids `(m,)` int64 of the photos that a search may find; None is all.

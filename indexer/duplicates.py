@@ -3,7 +3,7 @@
 Only ever a list with a suggestion which to keep and why; nothing is changed or deleted.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +13,8 @@ from scipy.sparse.csgraph import connected_components
 from indexer.gallery import Gallery
 from indexer.records import PhotoFacts
 from indexer.vectors import cosines
+from training.errors import Interrupted
+from training.progress import Progress, Silent
 
 # Re-encoded, resized and slightly cropped copies of one photo score above this; two photos of one
 # thing seldom do.
@@ -23,6 +25,8 @@ _ROUNDING = 1e-5
 
 # Scores are compared in blocks of at most this many: 64 MB.
 _SCORES_AT_A_TIME = 1 << 24
+
+_SILENT = Silent()
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +51,13 @@ class DuplicateGroup:
     others: tuple[Copy, ...]  # exact copies first, then by falling score
 
 
-def near_groups(rows: np.ndarray, *, threshold: float = NEAR) -> np.ndarray:
+def near_groups(
+    rows: np.ndarray,
+    *,
+    threshold: float = NEAR,
+    progress: Progress = _SILENT,
+    stop: Callable[[], bool] = lambda: False,
+) -> np.ndarray:
     """Group near-copies: whoever is linked by a chain of scores of at least `threshold`.
 
     Use it to keep copies on one side of a split: no two rows of different groups score higher.
@@ -55,10 +65,15 @@ def near_groups(rows: np.ndarray, *, threshold: float = NEAR) -> np.ndarray:
     Args:
         rows: `(n, d)` float32 unit rows.
         threshold: the least cosine of a link.
+        progress: told of the photos that were compared with all others.
+        stop: asked now and then.
 
     Returns:
         Group numbers `(n,)` int64, from 0 in the order of first appearance; a row without a
         near-copy is a group of its own.
+
+    Raises:
+        Interrupted: `stop` said so.
     """
     count = len(rows)
     if count == 0:
@@ -66,13 +81,24 @@ def near_groups(rows: np.ndarray, *, threshold: float = NEAR) -> np.ndarray:
     # Equal rows are linked at once: a collection of copies would otherwise have n * n links.
     distinct, labels = np.unique(rows, axis=0, return_inverse=True)
     joined = np.arange(len(distinct))  # the group of each distinct row
-    for left, right in _links(np.ascontiguousarray(distinct), threshold):
-        joined = _joined(joined, left, right)
+    progress.start("comparing", total=len(distinct), unit="photos")
+    for compared, left, right in _links(np.ascontiguousarray(distinct), threshold):
+        if stop():
+            raise Interrupted("stopped while comparing", hint="comparing begins anew")
+        if len(left):
+            joined = _joined(joined, left, right)
+        progress.advance(compared)
+    progress.finish()
     return _numbered(joined[labels.reshape(-1)])
 
 
 def find_duplicates(
-    gallery: Gallery, *, threshold: float = NEAR, exact_only: bool = False
+    gallery: Gallery,
+    *,
+    threshold: float = NEAR,
+    exact_only: bool = False,
+    progress: Progress = _SILENT,
+    stop: Callable[[], bool] = lambda: False,
 ) -> list[DuplicateGroup]:
     """Groups of two files or more; those that waste the most bytes first.
 
@@ -83,6 +109,11 @@ def find_duplicates(
         gallery: an open gallery.
         threshold: the least cosine of a near-copy with the keeper.
         exact_only: list only files that are byte for byte the same.
+        progress: told of the photos that were compared with all others.
+        stop: asked now and then.
+
+    Raises:
+        Interrupted: `stop` said so.
     """
     ids, rows = gallery.embeddings()
     facts = gallery.photos(ids.tolist())
@@ -90,7 +121,9 @@ def find_duplicates(
     listed = np.array([photo_id in facts for photo_id in ids.tolist()], dtype=bool)
     rows = rows[listed]
     known = [facts[photo_id] for photo_id in ids[listed].tolist()]
-    numbers = np.arange(len(rows)) if exact_only else near_groups(rows, threshold=threshold)
+    numbers = np.arange(len(rows))
+    if not exact_only:
+        numbers = near_groups(rows, threshold=threshold, progress=progress, stop=stop)
     groups: list[DuplicateGroup] = []
     for positions in _members(numbers):
         groups += _around_keepers([known[p] for p in positions], rows[positions], threshold)
@@ -167,16 +200,19 @@ def _reason(keeper: PhotoFacts, rival: PhotoFacts) -> str:
     return "the same size, and the shortest path"
 
 
-def _links(rows: np.ndarray, threshold: float) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Pairs of rows, each once, that score at least `threshold`: positions, block by block."""
+def _links(rows: np.ndarray, threshold: float) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
+    """Pairs of rows, each once, that score at least `threshold`, block by block.
+
+    Yields:
+        How many rows the block has, and the positions of both of each pair.
+    """
     step = max(1, _SCORES_AT_A_TIME // len(rows))
     for start in range(0, len(rows), step):
         scores = rows[start : start + step] @ rows[start:].T  # (b, n - start)
         # Twice as fast as asking for both coordinates.
         left, right = np.divmod(np.flatnonzero(scores >= threshold - _ROUNDING), scores.shape[1])
         later = right > left
-        if later.any():
-            yield left[later] + start, right[later] + start
+        yield len(scores), left[later] + start, right[later] + start
 
 
 def _joined(groups: np.ndarray, left: np.ndarray, right: np.ndarray) -> np.ndarray:

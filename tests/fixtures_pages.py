@@ -22,13 +22,13 @@ SECONDS = 60.0  # a slow machine's first run imports a lot
 
 
 @pytest.fixture
-def make_library(shape_folder: Path, toy_encoder: Path, tmp_path: Path) -> Callable[[], Library]:
+def make_library(shape_folder: Path, toy_encoder: Path, tmp_path: Path) -> Callable[..., Library]:
     """Builds a gallery of the 24 shapes, and of what was put beside them; the pages serve it."""
 
-    def make() -> Library:
+    def make(**options: Any) -> Library:
         folder = tmp_path / "gallery"
         build(BuildRequest(shape_folder, folder, encoder=toy_encoder), progress=Silent())
-        made = Library(folder, seconds_between_openings=0)
+        made = Library(folder, seconds_between_openings=0, **options)
         served.provide(made)
         return made
 
@@ -36,7 +36,7 @@ def make_library(shape_folder: Path, toy_encoder: Path, tmp_path: Path) -> Calla
 
 
 @pytest.fixture
-def library(make_library: Callable[[], Library]) -> Library:
+def library(make_library: Callable[..., Library]) -> Library:
     return make_library()
 
 
@@ -55,11 +55,14 @@ def visit(library: Library) -> Callable[..., AppTest]:
 
 
 @pytest.fixture
-def run_page(make_library: Callable[[], Library]) -> Callable[..., AppTest]:
-    """Builds the gallery, and runs a function as the app's script: one that shows one page."""
+def run_page(make_library: Callable[..., Library]) -> Callable[..., AppTest]:
+    """Runs a function as the app's script, one that shows one page, on a library that was made.
 
-    def run(script: Callable[[], None]) -> AppTest:
-        make_library()
+    Or on one that it makes with the options.
+    """
+
+    def run(script: Callable[[], None], library: Library | None = None, **options: Any) -> AppTest:
+        assert (library or make_library(**options)) is served.library()
         return AppTest.from_function(script, default_timeout=SECONDS).run()
 
     return run

@@ -16,6 +16,7 @@ from app.ui.components.grid import Tile, Wishes, photo_grid
 from app.ui.photo_dialog import show_photo
 from app.ui.pictures import thumb_url
 from app.ui.served import library
+from app.ui.task_panel import preparing
 from app.ui.tiles import photo_tiles
 from indexer.duplicates import Copy, DuplicateGroup, wasted_bytes
 from indexer.gallery import Gallery
@@ -52,8 +53,10 @@ def page() -> None:
             required=True,
         )
         groups = _groups(gallery, strictness or DEFAULT)
-        _export(gallery, groups)
-    if groups:
+        _export(gallery, groups or ())
+    if groups is None:
+        preparing(library().comparing, key="comparing")
+    elif groups:
         _listed(gallery, groups)
     else:
         look.heading(
@@ -72,8 +75,10 @@ def _outliers(gallery: Gallery) -> None:
         "similar ones. Often they do not belong here, or are the only ones of their kind.",
         level=2,
     )
-    with st.spinner("Comparing all photos…", show_time=True):
-        found = library().outliers(gallery)
+    found = library().outliers(gallery)
+    if found is None:
+        preparing(library().singling_out, key="singling-out")
+        return
     chosen = photo_grid(
         photo_tiles(
             gallery, [one.id for one in found], scores={one.id: one.score for one in found}
@@ -86,11 +91,10 @@ def _outliers(gallery: Gallery) -> None:
         show_photo(chosen.opened, find_similar=find_similar_on_search)
 
 
-def _groups(gallery: Gallery, strictness: str) -> Sequence[DuplicateGroup]:
-    with st.spinner("Comparing all photos…", show_time=True):
-        return library().duplicates(
-            gallery, threshold=STRICTNESS[strictness], exact_only=strictness == "Exact copies"
-        )
+def _groups(gallery: Gallery, strictness: str) -> Sequence[DuplicateGroup] | None:
+    return library().duplicates(
+        gallery, threshold=STRICTNESS[strictness], exact_only=strictness == "Exact copies"
+    )
 
 
 def _listed(gallery: Gallery, groups: Sequence[DuplicateGroup]) -> None:

@@ -5,14 +5,12 @@ import streamlit as st
 from app.task import TaskStatus
 from app.ui import look
 from app.ui.served import library
+from app.ui.task_panel import SECONDS_BETWEEN_LOOKS, running
 from indexer.gallery import Gallery
 from indexer.report import IndexReport
 from training.console import readable
 from training.errors import LookalikeError
 from training.progress import duration
-
-# Often enough to look alive.
-SECONDS_BETWEEN_LOOKS = 0.5
 
 _SEEN = "update-seen"
 
@@ -37,7 +35,13 @@ def _progress(gallery: Gallery) -> None:
     if status is None:
         _start_button(gallery, "Update now")
     elif status.is_running:
-        _running(status)
+        running(
+            status,
+            cancel=library().updates.cancel,
+            key="update-cancel",
+            told="Stops after what is in flight. What is finished is kept, and the next update "
+            "goes on from there.",
+        )
     else:
         if st.session_state.get(_SEEN) != status.number:
             # It ended just now: the whole page shows the new gallery.
@@ -61,29 +65,6 @@ def _start_button(gallery: Gallery, label: str) -> None:
         look.notice(readable(error.message), detail=readable(error.hint))
         return
     st.rerun()
-
-
-def _running(status: TaskStatus[IndexReport]) -> None:
-    share = min(1.0, status.done / status.total) if status.total else 0.0
-    st.progress(share, text=_progress_text(status))
-    st.button(
-        "Stopping…" if status.state == "stopping" else "Cancel",
-        on_click=library().updates.cancel,
-        disabled=status.state == "stopping",
-        key="update-cancel",
-        help="Stops after what is in flight. What is finished is kept, and the next update goes "
-        "on from there.",
-    )
-
-
-def _progress_text(status: TaskStatus[IndexReport]) -> str:
-    words = status.label.capitalize()
-    if not status.total:
-        return f"{words}…"
-    words += f": {status.done:,.0f} of {status.total:,.0f} {status.unit}"
-    if status.seconds_left is not None:
-        words += f", {status.rate:,.0f} a second, {duration(status.seconds_left)} left"
-    return words
 
 
 def _ended(status: TaskStatus[IndexReport]) -> None:
