@@ -4,7 +4,7 @@ import getpass
 
 import streamlit as st
 
-_NAME = "person"
+_NAME, _FIELD = "person", "person-field"
 _LONGEST = 40
 
 
@@ -16,15 +16,20 @@ def who() -> str:
 def person_field() -> None:
     """Where people say who they are; two who label at once can then be told apart."""
     with st.popover(f"Labelling as {who()}"):
-        name = st.text_input(
+        # A page that is left forgets what its fields held.
+        st.session_state.setdefault(_FIELD, who())
+        st.text_input(
             "Your name",
-            value=who(),
+            key=_FIELD,
             max_chars=_LONGEST,
+            on_change=_be,
             help="Stored with your labels. Undo takes back your own work only.",
         )
-        if name.strip() and name.strip() != who():
-            st.session_state[_NAME] = name.strip()
-            st.rerun()
+
+
+def _be() -> None:
+    if name := str(st.session_state[_FIELD]).strip():
+        st.session_state[_NAME] = name
 
 
 def _user() -> str:
