@@ -115,9 +115,16 @@ def _wall_choice(rows: Sequence[ClassRow], answers: Answers) -> str:
     classes = [row.name for row in rows if row.name in known]
     if len(classes) < 2:
         return MIXED
+    # Somebody may be about to click on a wall of all kinds when its first answers are learned from.
+    wall: _Wall | None = st.session_state.get("wall")
+    stands = wall is not None and (wall.shows, wall.turned) == (MIXED, _turned())
     return str(
         st.segmented_control(
-            "Guessed to be", [MIXED, *classes], default=classes[0], key="wall-shows", required=True
+            "Guessed to be",
+            [MIXED, *classes],
+            default=MIXED if stands else classes[0],
+            key="wall-shows",
+            required=True,
         )
     )
 

@@ -133,6 +133,27 @@ def test_a_wall_takes_corrections_and_accepts_the_rest(
     expect(tiles.first).not_to_have_attribute("data-id", order[0] or "")
 
 
+def test_a_wall_of_all_kinds_stays_while_its_first_answers_are_learned_from(
+    page: Page, crowded: Any, labels: Labels
+) -> None:
+    open_desk(page, crowded)
+    add_classes(page, "warm", "cold")
+    page.get_by_text("A wall", exact=True).click()
+    tiles = page.locator(".board .tile")
+    expect(page.locator(".board .tile.loaded").nth(5)).to_be_visible()
+    order = [tile.get_attribute("data-id") for tile in tiles.all()]
+    for at, key in enumerate("1212"):
+        tiles.nth(at).click()
+        page.keyboard.press(key)
+    all_stored(page, 6)
+    # They can be seen sorted by now, where one asks for it.
+    expect(page.get_by_role("radio", name="warm")).to_be_visible()
+    expect(page.get_by_role("radio", name="All kinds")).to_be_checked()
+    assert [tile.get_attribute("data-id") for tile in tiles.all()] == order
+    stored = labels.current()
+    assert [stored[int(photo or 0)].name for photo in order[:4]] == ["warm", "cold"] * 2
+
+
 def test_two_people_lose_nothing_and_are_told_of_each_other(
     page: Page, crowded: Any, labels: Labels, chromium: Browser
 ) -> None:
