@@ -59,7 +59,8 @@ function firstState(root, desk) {
 
 // Number an action, remember it until it is stored, and send it.
 function act(s, action) {
-  s.waiting.push({ number: ++s.number, pressed: performance.now(), ...action });
+  s.pressed = performance.now();
+  s.waiting.push({ number: ++s.number, pressed: s.pressed, ...action });
   lookSoon(s);
   clearTimeout(s.sending);
   const since = performance.now() - (s.sent ?? -Infinity);

@@ -3,7 +3,22 @@
 
 const STEADY = 2;
 
+// Presses that follow each other faster than this, in milliseconds, leave no time to look at what
+// comes next, and replacing its pictures with every press only takes the time of the presses. So
+// it stays until a pause, as long as there are enough photos.
+const HURRY = 250;
+const ENOUGH = 60;
+
 function refill(s) {
+  clearTimeout(s.refilling);
+  const since = performance.now() - (s.pressed ?? -Infinity);
+  if (since < HURRY && s.queue.length - s.at > ENOUGH) {
+    s.refilling = setTimeout(() => {
+      refill(s);
+      showAll(s);
+    }, HURRY - since);
+    return;
+  }
   const kept = s.queue.slice(0, s.at + 1 + STEADY);
   const known = new Set(kept.map((photo) => photo.id));
   const fresh = s.data.photos.filter(
