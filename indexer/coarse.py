@@ -131,6 +131,7 @@ def brought_up_to_date(
     Returns:
         None where the collection has outgrown its cells, or they do not find enough any more.
     """
+    assert isinstance(before.index, faiss.IndexIVF)
     if before.index.nlist != _cells_for(len(new.rows)):
         return None
     places = np.searchsorted(new.ids, old.ids)  # (n,), of the old rows among the new ones
@@ -143,10 +144,14 @@ def brought_up_to_date(
     # A copy in memory: the old one may be mapped, and others search it.
     index = faiss.deserialize_index(faiss.serialize_index(before.index))
     assert isinstance(index, faiss.IndexIVF)
-    index.remove_ids(np.flatnonzero(~stays))
+    with exact.selector(~stays) as gone:
+        assert gone is not None
+        index.remove_ids(gone)
+    lists = index.invlists
+    assert lists is not None
     for cell in range(index.nlist):
-        if count := index.invlists.list_size(cell):
-            positions = faiss.rev_swig_ptr(index.invlists.get_ids(cell), count)
+        if count := lists.list_size(cell):
+            positions = faiss.rev_swig_ptr(lists.get_ids(cell), count)
             positions[:] = places[positions]
     index.add_with_ids(new.rows[came], np.flatnonzero(came))
     return calibrated(index, new.rows, threads=threads, seed=seed)

@@ -43,6 +43,9 @@ JOINS = 5
 PERPLEXITY = 30.0
 STEPS = 500
 
+# Rows that are centred at a time.
+_PART = 1 << 16
+
 # How wide t-SNE's start is: small, so that the first steps decide (the same, section 3.4).
 START_SPREAD = 1e-4
 
@@ -165,14 +168,18 @@ def _components(rows: np.ndarray) -> np.ndarray:
     """The first two principal components of `(n, d)` rows: `(n, 2)` float32."""
     if not len(rows):
         return np.zeros((0, 2), np.float32)
-    centred = rows - rows.mean(axis=0)  # (n, d)
-    # Of the small covariance, not of all rows: no time at 100,000 photos.
-    _, vectors = np.linalg.eigh(centred.T @ centred)  # (d, d), largest last
+    mean = rows.mean(axis=0)
+    # Of the small covariance, not of all rows: no time at 100,000 photos. And part by part: a
+    # centred copy of a large gallery would double its memory.
+    parts = [slice(start, start + _PART) for start in range(0, len(rows), _PART)]
+    covariance = sum((rows[part] - mean).T @ (rows[part] - mean) for part in parts)
+    _, vectors = np.linalg.eigh(covariance)  # (d, d), largest last
     axes = vectors[:, :-3:-1]  # (d, 2), or (d, 1) where rows have one number
     # An eigenvector's sign is arbitrary: a map should not flip from one machine to another.
     axes = axes * np.sign(axes[np.abs(axes).argmax(axis=0), np.arange(axes.shape[1])])
     places = np.zeros((len(rows), 2), np.float32)
-    places[:, : axes.shape[1]] = centred @ axes
+    for part in parts:
+        places[part, : axes.shape[1]] = (rows[part] - mean) @ axes
     return places
 
 
