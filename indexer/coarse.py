@@ -70,11 +70,16 @@ class Coarse:
         """
         faiss.omp_set_num_threads(threads)
         with exact.selector(allowed) as only:
-            asked = faiss.SearchParameters() if self.compares_all else faiss.SearchParametersIVF()
-            if not self.compares_all:
-                asked.nprobe = self.cells
+            asked = self._parameters()
             asked.sel = only
             return np.asarray(self.index.search(queries, k, params=asked)[1])
+
+    def _parameters(self) -> faiss.SearchParameters:
+        if self.compares_all:
+            return faiss.SearchParameters()
+        probing = faiss.SearchParametersIVF()
+        probing.nprobe = self.cells
+        return probing
 
 
 def nearest(

@@ -68,8 +68,7 @@ def save(index: VectorIndex, folder: Path) -> None:
     rows, rows_sha256 = _save_rows(index, folder)
     coarse, coarse_sha256 = "", ""
     if index.coarse is not None:
-        coarse = rows.removesuffix(".rows") + ".faiss"
-        coarse_sha256 = _save_coarse(index.coarse, folder / coarse)
+        coarse, coarse_sha256 = _save_coarse(index, index.coarse, folder)
     manifest = Manifest(
         generation=index.generation,
         encoder=index.encoder,
@@ -161,11 +160,13 @@ def _save_rows(index: VectorIndex, folder: Path) -> tuple[str, str]:
     return name, sha256
 
 
-def _save_coarse(coarse: Coarse, path: Path) -> str:
-    """Write FAISS's own file; its SHA-256."""
+def _save_coarse(index: VectorIndex, coarse: Coarse, folder: Path) -> tuple[str, str]:
+    """Write FAISS's own file; its name and its SHA-256."""
     data = faiss.serialize_index(coarse.index).tobytes()
-    atomic_write(path, data)
-    return hashlib.sha256(data).hexdigest()
+    sha256 = hashlib.sha256(data).hexdigest()
+    name = f"vectors-{index.generation}-{sha256[:8]}.faiss"
+    atomic_write(folder / name, data)
+    return name, sha256
 
 
 def _mapped(folder: Path, manifest: Manifest) -> Embeddings | None:
