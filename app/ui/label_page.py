@@ -66,10 +66,10 @@ def page() -> None:
 @st.fragment
 def _page(gallery: Gallery) -> None:
     rows = class_rows(library().labels)
-    # A visit begins with what is known now. Later runs acknowledge what was stored a moment ago:
-    # they wait for no refit.
-    begins = "queue" not in st.session_state and "wall" not in st.session_state
-    standing = library().labelling.standing(wait=begins)
+    # Queue and wall begin with what is known now. Later runs acknowledge what was stored a moment
+    # ago: they wait for no refit.
+    shown = "wall" if st.session_state.get("desk-mode") == WALL else "queue"
+    standing = library().labelling.standing(wait=shown not in st.session_state)
     mode = _head(sum(row.count for row in rows))
     if mode == "queue":
         cards, about, generation = _queue(gallery, standing), words_above(rows), QUEUE
