@@ -14,6 +14,7 @@ import click
 
 from app.library import Library
 from app.ui.serving import serve
+from indexer.folder import GalleryFolder
 from training.console import run_command
 from training.errors import ConfigError
 
@@ -66,8 +67,20 @@ def _loopback(_context: click.Context, _option: click.Parameter, host: str) -> s
     callback=_loopback,
     help="The address to listen on; one of this computer alone.",
 )
+@click.option(
+    "--read-only",
+    is_flag=True,
+    help="Look only: no labels, no updates, nothing is written to the gallery.",
+)
 @click.option("--no-browser", is_flag=True, help="Do not open a browser window.")
-def cli(gallery: Path, photos: Path | None, port: int | None, host: str, no_browser: bool) -> None:
+def cli(
+    gallery: Path,
+    photos: Path | None,
+    port: int | None,
+    host: str,
+    read_only: bool,
+    no_browser: bool,
+) -> None:
     r"""Search the photos of GALLERY (default: ./gallery) in a browser.
 
     Serves this computer only, sends nothing anywhere, and only ever reads your photos.
@@ -79,13 +92,15 @@ def cli(gallery: Path, photos: Path | None, port: int | None, host: str, no_brow
       ssl-app gallery --port 9000
       ssl-app gallery --photos /mnt/new-disk/photos
     """
-    library = Library(gallery, photos=photos)
+    library = Library(gallery, photos=photos, read_only=read_only or cannot_change(gallery))
     chosen = _free_port(host, port)
     url = f"http://{host}:{chosen}"
 
     def ready() -> None:
         if warning := library.gallery().encoder.warning:
             click.echo(warning, err=True)
+        if library.read_only and not read_only:
+            click.echo("The gallery cannot be written, so it is shown read-only.", err=True)
         click.echo(f"Lookalike is at {url}  (Ctrl-C ends it)", err=True)
         if not no_browser and _has_display():
             # Some browsers keep the caller waiting; the server must not.
@@ -95,6 +110,12 @@ def cli(gallery: Path, photos: Path | None, port: int | None, host: str, no_brow
     with suppress(KeyboardInterrupt):
         serve(library, host=host, port=chosen, ready=ready)
     click.echo("\nLookalike has ended.", err=True)
+
+
+def cannot_change(gallery: Path) -> bool:
+    """Whether it is on a read-only disk, or somebody else's."""
+    catalogue = GalleryFolder(gallery).catalogue
+    return catalogue.exists() and not all(os.access(p, os.W_OK) for p in (gallery, catalogue))
 
 
 def _free_port(host: str, wanted: int | None) -> int:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 
@@ -21,7 +22,7 @@ from app.uploads import Uploads
 from indexer.build import build
 from indexer.catalogue import Catalogue
 from indexer.duplicates import DuplicateGroup, find_duplicates
-from indexer.folder import GalleryFolder
+from indexer.folder import GalleryFolder, looking_only
 from indexer.gallery import Gallery, Hit
 from indexer.labels import Labels
 from indexer.outliers import Outlier, find_outliers
@@ -55,6 +56,7 @@ class Library:
         folder: Path,
         *,
         photos: Path | None = None,
+        read_only: bool = False,
         seconds_between_openings: float = SECONDS_BETWEEN_OPENINGS,
         compared_at_once: int = COMPARED_AT_ONCE,
     ) -> None:
@@ -63,6 +65,7 @@ class Library:
         Args:
             folder: the gallery's folder.
             photos: where its photos are now, if they moved; None: where they were indexed.
+            read_only: nothing is written to the gallery; uploads are kept elsewhere until `close`.
             seconds_between_openings: how long a gallery is used before a newer one is opened.
             compared_at_once: photos that are compared while a page waits; more: in the background.
 
@@ -72,19 +75,23 @@ class Library:
         """
         self.folder = folder
         self.thumbnails = Thumbnails()
-        self.uploads = Uploads(folder / "uploads")
-        self.labels = Labels(GalleryFolder(folder).catalogue)
+        self.read_only = read_only
+        self.labels = Labels(GalleryFolder(folder).catalogue, read_only=read_only)
         self.updates: Task[IndexReport] = Task(
             "update", label="looking for changes", when_done=self._reopen_now
         )
-        self.maps = Maps(folder)
+        self.maps = Maps(folder, read_only=read_only)
         self.labelling = Labelling(self.gallery, self.labels)
         self.reviews = Reviews()
         self._photos = photos
         self._seconds_between_openings = seconds_between_openings
         self._compared_at_once = compared_at_once
         self._lock = threading.Lock()
-        self._gallery = Gallery.open(folder, photos=photos)
+        self._gallery = self._opened()
+        self._elsewhere = TemporaryDirectory(prefix="lookalike-") if read_only else None
+        self.uploads = Uploads(
+            Path(self._elsewhere.name) if self._elsewhere else folder / "uploads"
+        )
         self._tried = time.monotonic()
         self._samples: tuple[Hit, ...] = ()
         self.comparing: Prepared[tuple[int, float, bool], Sequence[DuplicateGroup]] = Prepared(
@@ -166,12 +173,23 @@ class Library:
 
         Raises:
             CollectionError: the photo folder is not there.
+            GalleryError: the gallery is open for looking only.
         """
+        if self.read_only:
+            raise looking_only(self.folder)
         request = remembered(self.folder, photos=self.gallery().photo_root)
         wanted = replace(request, prune=prune, command="ssl-app")
         return self.updates.start(
             lambda progress, stop: build(wanted, progress=progress, stop=stop)
         )
+
+    def close(self) -> None:
+        """Forget the uploads that are kept outside the gallery."""
+        if self._elsewhere is not None:
+            self._elsewhere.cleanup()
+
+    def _opened(self) -> Gallery:
+        return Gallery.open(self.folder, photos=self._photos, read_only=self.read_only)
 
     def _reopen_now(self) -> None:
         with self._lock:
@@ -185,7 +203,7 @@ class Library:
         """
         self._tried = time.monotonic()
         try:
-            self._gallery = Gallery.open(self.folder, photos=self._photos)
+            self._gallery = self._opened()
             self._samples = ()
         except LookalikeError as error:
             _log.warning("the gallery changed, but cannot be opened again: %s", error.message)

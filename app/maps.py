@@ -51,11 +51,13 @@ class Maps:
     """The maps of one gallery's generations; safe for many threads.
 
     The first asking gives a map by components at once and begins one that keeps neighbours
-    together. It is kept in the gallery's folder, so that the next start has it.
+    together. It is kept in the gallery's folder, so that the next start has it; not where that is
+    read-only.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, read_only: bool = False) -> None:
         self._folder = folder
+        self._read_only = read_only
         self._lock = threading.Lock()
         self._layout: Layout | None = None
         self._folders: tuple[int, Colouring] | None = None
@@ -113,6 +115,8 @@ class Maps:
             # A build meanwhile has opened a newer gallery, whose map this is not.
             if self._layout is not None and _fits(self._layout, gallery):
                 self._layout = better
+        if self._read_only:
+            return
         try:
             layout.save(better, self._folder)
         # Keeping it spares the next start the work; this one has it.

@@ -32,6 +32,7 @@ class GalleryFolder:
     """
 
     path: Path
+    read_only: bool = False  # nobody may write here through this value
 
     @property
     def catalogue(self) -> Path:
@@ -75,9 +76,11 @@ class GalleryFolder:
         """Create the folder if need be, and be its only writer; see `only_writer`.
 
         Raises:
-            GalleryError: it holds something else, or another process is writing.
+            GalleryError: it holds something else, another process is writing, or it is read-only.
             OSError: it cannot be written.
         """
+        if self.read_only:
+            raise looking_only(self.path)
         self._check_ours()
         self.path.mkdir(parents=True, exist_ok=True)
         with only_writer(self.path, command=command, wait_seconds=wait_seconds, error=GalleryError):
@@ -176,6 +179,14 @@ class GalleryFolder:
         uploads = self.path.glob("uploads/.*.jpg.*")
         old = time.time() - SECONDS_OF_AN_UPLOAD
         return [*found, *(file for file in uploads if file.stat().st_mtime < old)]
+
+
+def looking_only(folder: Path) -> GalleryError:
+    """What is told of a write to a gallery that was opened for looking only."""
+    return GalleryError(
+        f"the gallery {shown(folder)} is open for looking only",
+        hint="start `ssl-app` without --read-only to change it",
+    )
 
 
 def file_hash(path: Path) -> str:

@@ -75,20 +75,28 @@ class Gallery:
         self._index = index
 
     @classmethod
-    def open(cls, folder: Path, *, photos: Path | None = None, device: str = "auto") -> "Gallery":
+    def open(
+        cls,
+        folder: Path,
+        *,
+        photos: Path | None = None,
+        device: str = "auto",
+        read_only: bool = False,
+    ) -> "Gallery":
         """Open a gallery.
 
         Args:
             folder: where `ssl-index build` made it.
             photos: where its photos are now, if they moved.
             device: `auto`, `cpu` or `cuda`.
+            read_only: nothing is saved for the next start, such as an index made anew.
 
         Raises:
             GalleryError: it is missing, unfinished or damaged, its encoder is not the one its
                 photos went through, or its photos are not where they were; the hint is the command
                 that helps.
         """
-        place = GalleryFolder(folder)
+        place = GalleryFolder(folder, read_only=read_only)
         place.check()
         catalogue = Catalogue.open(place.catalogue)
         while True:

@@ -105,7 +105,12 @@ def read_manifest(folder: Path) -> Manifest | None:
 
 
 def load(
-    folder: Path, *, generation: int, encoder: str, rehash: bool = False
+    folder: Path,
+    *,
+    generation: int,
+    encoder: str,
+    rehash: bool = False,
+    remember: bool = True,
 ) -> VectorIndex | None:
     """The saved index; None when it is missing, stale or damaged and must be rebuilt.
 
@@ -114,6 +119,7 @@ def load(
         generation: of the catalogue.
         encoder: its fingerprint.
         rehash: hash the files also where it is remembered that they matched.
+        remember: note in the folder which files matched.
     """
     manifest = read_manifest(folder)
     if manifest is None or (manifest.generation, manifest.encoder) != (generation, encoder):
@@ -121,7 +127,7 @@ def load(
     files = {manifest.rows: manifest.rows_sha256, manifest.index: manifest.index_sha256}
     files.pop("", None)
     for name, sha256 in files.items():
-        if not verified.matches(folder / name, sha256, again=rehash):
+        if not verified.matches(folder / name, sha256, again=rehash, remember=remember):
             _log.info("%s is missing or damaged and will be rebuilt", folder / name)
             return None
     stored = _mapped(folder, manifest)

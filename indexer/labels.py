@@ -7,17 +7,20 @@ event that was not taken back; only that one can be taken back, so nobody undoes
 
 Every method opens its own short-lived connection and writes in one transaction: one value serves
 all threads, and two people who label at once wait for each other for a moment and lose nothing.
+Labels that are open for looking only refuse every write themselves, whoever asks for it.
 """
 
 import json
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from sqlite3 import Connection
 
 from indexer import label_events as events
 from indexer import schema
+from indexer.folder import looking_only
 from indexer.wording import shown
 from training.errors import LabelError
 
@@ -84,6 +87,7 @@ class Labels:
     """The labels in one gallery's catalogue."""
 
     path: Path  # of catalogue.sqlite
+    read_only: bool = False  # every write is refused
 
     # Reading
 
@@ -134,7 +138,7 @@ class Labels:
             voices[who] = Label(photo_id, name, source, who, at, action) if name else None
         return _disagreements(said)
 
-    # Writing: each call is one action in one transaction
+    # Writing: each call is one action in one transaction, and a GalleryError where it is read-only
 
     def put(self, ids: Sequence[int], name: str | None, *, source: str, who: str) -> int:
         """Label photos; a class that is not there yet is made.
@@ -162,7 +166,7 @@ class Labels:
         cleaned = {new.photo_id: _cleaned(new) for new in labels}
         if not cleaned:
             return 0
-        with schema.writing(self.path) as connection:
+        with self._writing() as connection:
             events.check_photos(connection, list(cleaned))
             action = events.add_action(connection, "label", who)
             names = dict.fromkeys(new.name for new in cleaned.values() if new.name is not None)
@@ -184,7 +188,7 @@ class Labels:
             LabelError: the name cannot be one of a class.
         """
         cleaned = class_name(name)
-        with schema.writing(self.path) as connection:
+        with self._writing() as connection:
             if events.find_class(connection, cleaned) is not None:
                 return 0
             action = events.add_action(connection, "add", who)
@@ -198,7 +202,7 @@ class Labels:
             LabelError: there is no class `old`, or there is one `new`, or it is `NONE`.
         """
         cleaned = class_name(new)
-        with schema.writing(self.path) as connection:
+        with self._writing() as connection:
             class_id = events.find_own_class(connection, old, to_be="renamed")
             if events.find_class(connection, cleaned) is not None:
                 raise LabelError(
@@ -215,7 +219,7 @@ class Labels:
         Raises:
             LabelError: there is no such class, or it is `NONE`.
         """
-        with schema.writing(self.path) as connection:
+        with self._writing() as connection:
             class_id = events.find_own_class(connection, name, to_be="removed")
             action = events.add_action(connection, "remove", who)
             events.name_class(connection, action, class_id, None)
@@ -226,7 +230,7 @@ class Labels:
 
         What somebody has changed since then stays as it is.
         """
-        with schema.writing(self.path) as connection:
+        with self._writing() as connection:
             found = connection.execute(
                 "SELECT id, kind FROM label_actions AS action WHERE who = ? AND kind <> 'undo'"
                 " AND NOT EXISTS (SELECT 1 FROM label_actions WHERE undoes = action.id)"
@@ -240,6 +244,13 @@ class Labels:
             photos, left = events.take_back_labels(connection, action, event)
             classes = events.take_back_classes(connection, action, event)
         return Undone(event, kind, photos, left, classes)
+
+    @contextmanager
+    def _writing(self) -> Iterator[Connection]:
+        if self.read_only:
+            raise looking_only(self.path.parent)
+        with schema.writing(self.path) as connection:
+            yield connection
 
 
 def class_name(text: str) -> str:

@@ -42,7 +42,12 @@ def open_index(folder: GalleryFolder, catalogue: Catalogue, state: State) -> Vec
         GalleryError: the gallery was rebuilt at this moment.
     """
     fingerprint = folder.published(state).fingerprint
-    saved = index_files.load(folder.path, generation=state.generation, encoder=fingerprint)
+    saved = index_files.load(
+        folder.path,
+        generation=state.generation,
+        encoder=fingerprint,
+        remember=not folder.read_only,
+    )
     if saved is not None:
         return saved
     embeddings = catalogue.embeddings()

@@ -62,6 +62,7 @@ def connected(path: Path, *, read_only: bool = False) -> Iterator[sqlite3.Connec
         GalleryError: the catalogue is damaged or another process keeps it locked.
         StorageError: the disk is full, or the folder cannot be written.
     """
+    before = _stamp(path)
     try:
         with closing(_open_for_reading(path) if read_only else _open(path)) as connection:
             checksums.register(connection)
@@ -69,6 +70,8 @@ def connected(path: Path, *, read_only: bool = False) -> Iterator[sqlite3.Connec
     except (sqlite3.IntegrityError, sqlite3.ProgrammingError):
         raise  # a mistake of ours, not the user's
     except sqlite3.DatabaseError as error:
+        if read_only and _primary_code(error) == sqlite3.SQLITE_CORRUPT and _stamp(path) != before:
+            raise _written_meanwhile(path) from error
         raise _friendly(error, path) from error
     except UnicodeDecodeError as error:  # a damaged text, which Python reads
         raise _friendly(sqlite3.DatabaseError(str(error)), path) from error
@@ -124,7 +127,7 @@ def _open_for_reading(path: Path) -> sqlite3.Connection:
         if _primary_code(error) not in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN):
             raise
         if _unfinished(path):
-            raise
+            raise _cut_off(path) from error
         return sqlite3.connect(f"{uri}?mode=ro&immutable=1", uri=True, isolation_level=None)
     return connection
 
@@ -133,6 +136,30 @@ def _unfinished(path: Path) -> bool:
     """Whether a write-ahead log lies beside the catalogue, which `immutable` would not read."""
     log = path.with_name(path.name + "-wal")
     return log.exists() and log.stat().st_size > 0
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    """What tells that a file was written: its time and size."""
+    try:
+        found = path.stat()
+    except OSError:
+        return (0, 0)
+    return (found.st_mtime_ns, found.st_size)
+
+
+def _written_meanwhile(path: Path) -> GalleryError:
+    # Who may not write there has no locks either, and may see half of what its owner writes.
+    return GalleryError(
+        f"{shown(path)} was written to at this very moment", hint="look again: it takes no time"
+    )
+
+
+def _cut_off(path: Path) -> StorageError:
+    return StorageError(
+        f"what was written last to {shown(path)} was cut off, and only who may write there can "
+        "finish it",
+        hint=f"`ssl-index info {quoted(path.parent)}` does so, as the user whose gallery it is",
+    )
 
 
 def _version(connection: sqlite3.Connection, path: Path) -> int:

@@ -18,13 +18,14 @@ VERIFIED_FILE = "verified.json"
 _log = logging.getLogger(__name__)
 
 
-def matches(path: Path, sha256: str, *, again: bool = False) -> bool:
+def matches(path: Path, sha256: str, *, again: bool = False, remember: bool = True) -> bool:
     """Whether a file has this SHA-256; it is hashed once, as long as it stays the same file.
 
     Args:
         path: the file, missing ones match nothing.
         sha256: as it should be, hex.
         again: hash it whatever is remembered.
+        remember: note in its folder what came of it.
     """
     try:
         before = _identity(path)
@@ -43,7 +44,7 @@ def matches(path: Path, sha256: str, *, again: bool = False) -> bool:
     }
     if whole:
         kept[path.name] = [*before, sha256]
-    if kept != known:
+    if remember and kept != known:
         _remember(path.parent, kept)
     return whole
 

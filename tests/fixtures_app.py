@@ -48,12 +48,12 @@ def free_port() -> int:
 
 
 @contextmanager
-def started(folder: Path, log: Path) -> Iterator[Running]:
+def started(folder: Path, log: Path, *options: str) -> Iterator[Running]:
     """The app on a gallery, until the block ends; what it says goes into `log`."""
     port = free_port()
     with log.open("wb") as output:
         process = subprocess.Popen(
-            ssl_app(str(folder), "--port", str(port), "--no-browser"),
+            ssl_app(str(folder), "--port", str(port), "--no-browser", *options),
             stdout=output,
             stderr=subprocess.STDOUT,
             cwd=log.parent,

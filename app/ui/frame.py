@@ -43,6 +43,8 @@ def _header(pages: Sequence[Page], current: Page, *, facts: str) -> None:
                 here = page == current
                 with st.container(key="page-here" if here else None, width="content"):
                     st.page_link(page, label=page.title)
+        if library().read_only:
+            look.chip("Read-only", why="Look around: nothing is stored, nothing changes.")
         look.gallery_facts(facts)
 
 

@@ -11,7 +11,7 @@ from app.ui.served import library
 
 
 def label_bar(ids: Sequence[int], *, source: str, key: str, done: Callable[[], None]) -> None:
-    """Draw a button for every class and a field for a new one.
+    """Draw a button for every class and a field for a new one; nothing where nobody may label.
 
     Args:
         ids: the photos that are labelled.
@@ -19,6 +19,8 @@ def label_bar(ids: Sequence[int], *, source: str, key: str, done: Callable[[], N
         key: tells this bar from others on the page.
         done: called once labels are stored, before the run in which they are seen.
     """
+    if library().read_only:
+        return
     count = f"{len(ids):,} photo{'' if len(ids) == 1 else 's'}"
     # It stays until the next action: any other run would wipe it away before it is read.
     if said := st.session_state.get(f"{key}-said", ""):

@@ -87,6 +87,7 @@ def _page(gallery: Gallery) -> None:
         fresh=standing.settled,
         known=None if standing.known is None else round(standing.known, 2),
         coming=coming(standing),
+        read_only=library().read_only,
     )
     labeller(desk, key=DESK, take=_take)
 
@@ -95,6 +96,8 @@ def _head(labelled: int) -> Mode:
     with st.container(horizontal=True, vertical_alignment="bottom", key="label-head"):
         with st.container(width="stretch"):
             look.heading("Label", detail=_said(labelled))
+        if library().read_only:
+            return "grid"  # one by one there would be nothing to do
         mode = st.segmented_control(
             "Show", [QUEUE, WALL], default=QUEUE, key="desk-mode", required=True
         )
@@ -103,6 +106,8 @@ def _head(labelled: int) -> Mode:
 
 
 def _said(labelled: int) -> str:
+    if library().read_only:
+        return "What the classifier takes your photos for. Nobody can label here: read-only."
     if not labelled:
         return "Name what you want to tell apart, and show a few examples of each."
     photos = "1 photo" if labelled == 1 else f"{labelled:,} photos"
@@ -189,10 +194,13 @@ def _cards(gallery: Gallery, asked: Sequence[Suggestion], *, guesses: bool) -> l
 
 
 def _about(wall: _Wall, rows: Sequence[ClassRow]) -> str:
+    if wall.shows == MIXED and library().read_only:
+        return "Photos without a label"
     if wall.shows == MIXED:
         return words_above(rows) or "Click photos of one kind, then press the key of their class."
     what = "none of your classes" if wall.shows == NONE else f"“{wall.shows}”"
-    return f"Guessed to be {what}, the surest first. Correct what is wrong, accept the rest."
+    said = f"Guessed to be {what}, the surest first."
+    return said if library().read_only else f"{said} Correct what is wrong, accept the rest."
 
 
 def _end(gallery: Gallery, answers: Answers) -> str:

@@ -29,6 +29,11 @@ def brand() -> None:
     )
 
 
+def chip(text: str, *, why: str) -> None:
+    """A quiet word at the head of every page, with what it means."""
+    st.html(f'<span class="ll-chip" title="{escape(why)}">{escape(text)}</span>', width="content")
+
+
 def gallery_facts(text: str) -> None:
     """What the header says of the gallery; nothing where `text` is empty."""
     if text:

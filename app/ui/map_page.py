@@ -113,8 +113,9 @@ def _selection(gallery: Gallery, layout: Layout, colouring: Colouring, outlined:
     at = st.pagination(pages, key="outlined-page") if pages > 1 else 1
     selected = _grid(gallery, ids[(at - 1) * PAGE_SIZE : at * PAGE_SIZE])
     with bar:
-        what = f"the {len(selected):,} selected" if selected else f"all {len(ids):,}"
-        look.detail(f"Label {what} as")
+        if not library().read_only:
+            what = f"the {len(selected):,} selected" if selected else f"all {len(ids):,}"
+            look.detail(f"Label {what} as")
         label_bar(selected or ids, source="lasso", key="outlined", done=_labelled)
 
 
@@ -125,7 +126,7 @@ def _grid(gallery: Gallery, ids: Sequence[int]) -> tuple[int, ...]:
         key=GRID,
         label="Photos in the outline",
         wishes=Wishes(similar=find_similar_on_search),
-        selectable=True,
+        selectable=not library().read_only,  # only to label
     )
     if chosen.opened is not None:
         show_photo(chosen.opened, find_similar=find_similar_on_search)

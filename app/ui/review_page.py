@@ -125,7 +125,9 @@ def _cell(gallery: Gallery, review: Review, row: int, column: int) -> None:
     with st.container(key="cell-photos"):
         look.heading(
             f"Labelled {classes[row]}, answered {classes[column]}",
-            detail="Select those that are labelled wrongly, and say what they are.",
+            detail=""
+            if library().read_only
+            else "Select those that are labelled wrongly, and say what they are.",
             level=2,
         )
         _correct(gallery, ids, source="cell", key="cell")
@@ -149,6 +151,8 @@ def _doubts(gallery: Gallery, doubts: Sequence[Doubt], answers: Answers) -> None
         )
         notes = {d.photo_id: (f"{d.name}, or {d.likely}?",) for d in open_ones}
         chosen = _correct(gallery, list(notes), source="review", key="doubts", notes=notes)
+        if library().read_only:
+            return
         likely = {d.photo_id: d.likely for d in open_ones[:MOST_SHOWN]}
         if chosen:
             likely = {photo_id: likely[photo_id] for photo_id in chosen if photo_id in likely}
@@ -184,7 +188,7 @@ def _conflicts(gallery: Gallery) -> None:
     with st.container(key="conflicts"):
         look.heading(
             f"{len(conflicts):,} photos on which people disagree",
-            detail="The latest label counts until one is given here, which settles it.",
+            detail="The latest label counts until a review settles it.",
             level=2,
         )
         notes = {
@@ -211,8 +215,12 @@ def _correct(
         key=f"{key}-grid",
         label="Photos to correct",
         wishes=Wishes(similar=find_similar_on_search),
-        selectable=True,
+        selectable=not library().read_only,  # only to correct
     )
+    if chosen.opened is not None:
+        show_photo(chosen.opened, find_similar=find_similar_on_search)
+    if library().read_only:
+        return ()
     with bar:
         count = len(chosen.selection)
         look.detail(
@@ -221,8 +229,6 @@ def _correct(
         label_bar(
             chosen.selection, source=source, key=key, done=lambda: clear_selection(f"{key}-grid")
         )
-    if chosen.opened is not None:
-        show_photo(chosen.opened, find_similar=find_similar_on_search)
     return chosen.selection
 
 

@@ -38,7 +38,8 @@ def selection_bar(gallery: Gallery, selection: Sequence[int], *, grid: str) -> N
     if selection:
         with st.container(horizontal=True, key="selection", vertical_alignment="center"):
             look.strong(f"{len(selection):,} selected")
-            _label_choice(selection, grid)
+            if not library().read_only:
+                _label_choice(selection, grid)
             _others(gallery, selection, grid)
     elif _TOLD in st.session_state:
         with st.container(horizontal=True, key="selection", vertical_alignment="center"):

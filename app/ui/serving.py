@@ -69,7 +69,10 @@ def serve(library: Library, *, host: str, port: int, ready: Callable[[], None]) 
     @asynccontextmanager
     async def lifespan(_app: st.App) -> AsyncIterator[None]:
         ready()
-        yield
+        try:
+            yield
+        finally:  # here, because a signal may end the process right after the server
+            library.close()
 
     application = st.App(
         SCRIPT,

@@ -17,6 +17,14 @@ _SEEN = "update-seen"
 
 def update_panel(gallery: Gallery) -> None:
     """Draw the panel; it keeps itself up to date while an update runs."""
+    if library().read_only:
+        look.heading(
+            "Update",
+            detail="Not from here: this is shown read-only. After `ssl-index update` the pages "
+            "show the new state within seconds.",
+            level=2,
+        )
+        return
     status = library().updates.status()
     running = status is not None and status.is_running
     # What ended before this visit, or in its sight, needs no second look at the page.

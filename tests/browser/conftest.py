@@ -20,7 +20,7 @@ from indexer.gallery import Gallery
 from training.progress import Silent
 
 # Starts the app on a gallery with a log file, as tests/fixtures_app.py does.
-Starter = Callable[[Path, Path], AbstractContextManager[Any]]
+Starter = Callable[..., AbstractContextManager[Any]]
 
 # A name that would be markup, if a page took it for such.
 MARKUP = "<img src=x onerror=alert(1)> & _it_.jpg"
@@ -158,9 +158,11 @@ def command(pytestconfig: pytest.Config) -> Callable[..., list[str]]:
 
 @pytest.fixture
 def start_app(shelf: Shelf, started: Starter, tmp_path: Path) -> Iterator[Callable[..., Any]]:
-    """Starts an app of the test's own: `start_app()`, or `start_app(gallery_folder)`."""
+    """Starts an app of the test's own: `start_app()`, or `start_app(gallery_folder, *options)`."""
     with ExitStack() as running:
-        yield lambda folder=shelf.folder: running.enter_context(started(folder, tmp_path / "log"))
+        yield lambda folder=shelf.folder, *options: running.enter_context(
+            started(folder, tmp_path / "log", *options)
+        )
 
 
 @pytest.fixture(scope="session")

@@ -1,8 +1,6 @@
 """The catalogue: what goes in comes out, in transactions, and its errors are friendly."""
 
 import sqlite3
-import tempfile
-from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -32,14 +30,6 @@ ENCODER = Published("f" * 64, "5" * 64, "{}", dim=3, photos=2)
 @pytest.fixture
 def catalogue(tmp_path: Path) -> Catalogue:
     return Catalogue.create(tmp_path / "catalogue.sqlite")
-
-
-@pytest.fixture
-def open_folder() -> Iterator[Path]:
-    """A folder that every user may read: pytest's own are closed to others."""
-    with tempfile.TemporaryDirectory() as name:
-        Path(name).chmod(0o755)
-        yield Path(name)
 
 
 def sighting(path: bytes, number: int) -> Sighting:

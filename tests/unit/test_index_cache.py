@@ -1,11 +1,10 @@
 """The index file of a gallery is a cache: lost, damaged, old or forged, it is made anew."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -69,14 +68,6 @@ def test_a_forged_index_that_claims_to_be_of_this_generation_is_not_believed(bui
     index_file(built.folder).write_bytes(b"\x00" * 4096)
     (built.folder / MANIFEST_FILE).write_text(json.dumps({**manifest, "count": 10**9}))
     assert len(built.gallery()) == 12
-
-
-@pytest.fixture
-def open_folder() -> Iterator[Path]:
-    """A folder that every user may enter: pytest's own are closed to others."""
-    with TemporaryDirectory() as name:
-        Path(name).chmod(0o755)
-        yield Path(name)
 
 
 def test_a_read_only_gallery_is_searched_from_memory(

@@ -2,7 +2,6 @@
 
 from contextlib import AbstractContextManager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -97,13 +96,11 @@ def test_a_catalogue_from_before_labels_gets_them_by_a_build(built: Any) -> None
 
 
 def test_a_read_only_gallery_shows_its_labels_and_takes_none(
-    as_nobody: AbstractContextManager[None],
+    open_folder: Path, as_nobody: AbstractContextManager[None]
 ) -> None:
-    with TemporaryDirectory() as name:  # pytest's own folders are closed to other users
-        Path(name).chmod(0o755)
-        labels = Labels(Catalogue.create(Path(name) / "catalogue.sqlite").path)
-        labels.add_class("hat", who="anna")
-        with as_nobody:
-            assert [c.name for c in labels.classes()] == ["hat", NONE]
-            with pytest.raises(StorageError, match="for writing"):
-                labels.add_class("shoe", who="anna")
+    labels = Labels(Catalogue.create(open_folder / "catalogue.sqlite").path)
+    labels.add_class("hat", who="anna")
+    with as_nobody:
+        assert [c.name for c in labels.classes()] == ["hat", NONE]
+        with pytest.raises(StorageError, match="for writing"):
+            labels.add_class("shoe", who="anna")

@@ -113,7 +113,7 @@ function actOnClass(s, action) {
 
 // Label photos, each where it is; `seen` tells what the person saw, so that another's is noticed.
 function label(s, ids, name, source) {
-  if (s.data.readOnly || !ids.length) return;
+  if (!ids.length) return;
   const seen = Object.fromEntries(ids.map((id) => [id, labelOf(s, id)]));
   for (const id of ids) s.labels.set(id, name);
   act(s, { does: "label", ids, name, seen, source });
@@ -129,7 +129,6 @@ function skip(s, ids) {
 }
 
 function undo(s) {
-  if (s.data.readOnly) return;
   const last = s.history.pop();
   for (const id of last?.ids ?? []) {
     s.labels.set(id, last.seen[id]);
@@ -164,6 +163,7 @@ function restart(s) {
 function showAll(s) {
   s.byId = new Map([...s.queue, ...s.data.photos].map((photo) => [photo.id, photo]));
   s.desk.dataset.mode = s.data.mode;
+  s.desk.classList.toggle("read-only", s.data.readOnly);
   showComing(s);
   showClasses(s);
   if (s.data.mode === "queue") showQueue(s);
@@ -206,6 +206,7 @@ function elsewhere() {
 }
 
 function withControl(s, event) {
+  if (s.data.readOnly) return false;
   if (event.key === "z") undo(s);
   else if (event.key === "a" && s.data.mode === "grid") selectAll(s);
   else return false;
@@ -213,6 +214,7 @@ function withControl(s, event) {
 }
 
 function plain(s, event) {
+  if (s.data.readOnly) return lookKey(s, event);
   const { key } = event;
   const named = s.data.classes.find((entry) => entry.key === key);
   if (named) name(s, named.name);

@@ -19,7 +19,7 @@ function bindClasses(s) {
     event.preventDefault();
     const typed = input.value.trim();
     input.value = "";
-    if (!typed || s.data.readOnly) return;
+    if (!typed) return;
     actOnClass(s, { does: "add", name: typed });
     say(s, `Class ${typed} added`);
     // The next class is often typed right after; Escape goes back to the photos.
@@ -109,6 +109,7 @@ function showClass(s, row, entry, counts) {
   count.textContent = (counts.get(entry.name) ?? 0).toLocaleString("en");
   row.classList.toggle("waiting", Boolean(entry.waiting));
   change.hidden = Boolean(entry.fixed || entry.waiting || s.data.readOnly);
+  choose.disabled = s.data.readOnly;
   choose.setAttribute("aria-keyshortcuts", entry.key);
 }
 

@@ -83,7 +83,7 @@ function showGuess(s, ask, photo) {
     : labelOf(s, photo.id)
       ? "Another key changes it; the right arrow goes on."
       : s.data.about || "What is it? Press the key of its class.";
-  accept.hidden = !guessed || s.data.readOnly;
+  accept.hidden = !guessed;
   accept.firstChild.textContent = `Yes, ${photo.guess}`;
   accept.onclick = () => {
     nameInQueue(s, photo.guess);

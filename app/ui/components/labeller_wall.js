@@ -5,7 +5,7 @@ function bindWall(s) {
   const wall = s.root.querySelector(".wall");
   wall.onclick = (event) => {
     const tile = event.target.closest(".tile");
-    if (!tile) return;
+    if (!tile || s.data.readOnly) return;
     s.focused = Number(tile.dataset.index);
     toggle(s, s.focused, event.shiftKey);
     showAll(s);
@@ -29,17 +29,24 @@ function bindWall(s) {
 
 function wallKey(s, event) {
   const { key } = event;
-  const wall = s.root.querySelector(".wall");
-  const to = destination(wall, s.focused, key);
-  if (to !== null) {
-    s.focused = to;
-    wall.children[to]?.focus();
-  } else if (key === " ") toggle(s, s.focused, event.shiftKey);
+  if (lookKey(s, event)) return true;
+  if (key === " ") toggle(s, s.focused, event.shiftKey);
   else if (key === "Enter") acceptRest(s);
   else if (key === "Escape") s.selected.clear();
   else if (key === "s" || key === "S") {
     skip(s, aimed(s));
     s.selected.clear();
+  } else return false;
+  return true;
+}
+
+// The keys that only look: they work where nobody may label, too.
+function lookKey(s, { key }) {
+  const wall = s.root.querySelector(".wall");
+  const to = destination(wall, s.focused, key);
+  if (to !== null) {
+    s.focused = to;
+    wall.children[to]?.focus();
   } else if (key === "PageDown") nextPage(s);
   else return false;
   return true;

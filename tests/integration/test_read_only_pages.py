@@ -1,0 +1,82 @@
+"""Pages of a gallery that is shown read-only: they say so, and offer nothing that would fail."""
+
+import json
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from app.library import Library
+from app.ui import served
+
+with warnings.catch_warnings():
+    # Streamlit's own imports, not ours.
+    warnings.simplefilter("ignore")
+    from streamlit.testing.v1 import AppTest
+
+SECONDS = 60.0  # a slow machine's first run imports a lot
+
+
+@pytest.fixture
+def library(wardrobe: Any) -> Iterator[Library]:
+    """A gallery whose labels two people disagree on, read-only."""
+    wardrobe.labels.put([wardrobe.id_of("red-00.png")], "blue", source="search", who="bob")
+    made = Library(wardrobe.folder, read_only=True)
+    served.provide(made)
+    yield made
+    made.labelling.close()
+    made.close()
+
+
+def visited(name: str) -> AppTest:
+    """One page below the header."""
+    script = (
+        "import streamlit as st\n"
+        f"from app.ui import frame, {name} as shown\n"
+        "frame.run([st.Page(shown.page, title='Shown', default=True)])\n"
+    )
+    page = AppTest.from_string(script, default_timeout=SECONDS).run()
+    assert not page.exception, page.exception
+    return page
+
+
+def text_of(page: AppTest) -> str:
+    return "\n".join(block.proto.body for block in page.get("html"))
+
+
+def drawn_by(page: AppTest) -> list[dict[str, Any]]:
+    """What the components of a page were given."""
+    found = [json.loads(c.proto.json or "null") for c in page.get("bidi_component")]
+    return [data for data in found if isinstance(data, dict)]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["search", "label_page", "review_page", "map_page", "duplicates_page", "library_page"],
+)
+def test_every_page_says_so_and_has_no_button_that_writes(library: Library, name: str) -> None:
+    page = visited(name)
+    assert "Read-only" in text_of(page)
+    words = [button.label for button in page.button]
+    assert not {"Update now", "Undo", "red", "blue"} & set(words), words
+    assert not [box.label for box in page.selectbox if box.label == "Label as"]
+    assert "Labelling as" not in "\n".join(block.label or "" for block in page.get("popover"))
+
+
+def test_the_desk_shows_a_wall_of_guesses_where_nothing_can_be_said(library: Library) -> None:
+    page = visited("label_page")
+    [desk] = [data for data in drawn_by(page) if "photos" in data]
+    assert desk["readOnly"]
+    assert desk["mode"] == "grid"
+    assert {photo["guess"] for photo in desk["photos"]} == {"red"}
+    assert "Correct what is wrong" not in desk["about"]
+
+
+def test_photos_of_the_review_cannot_be_selected(library: Library) -> None:
+    page = visited("review_page")
+    assert "on which people disagree" in text_of(page)
+    grids = [data for data in drawn_by(page) if "selectable" in data]
+    assert grids
+    assert not any(grid["selectable"] for grid in grids)
+    assert "say what they are" not in text_of(page)
