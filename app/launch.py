@@ -1,9 +1,6 @@
-"""`ssl-app`: open a gallery and show it in a browser on this computer."""
+"""`ssl-app`: open a gallery and show it in a browser, here or to those who know its secret."""
 
-import errno
-import ipaddress
 import os
-import socket
 import sys
 import threading
 import webbrowser
@@ -12,18 +9,17 @@ from pathlib import Path
 
 import click
 
+from app.access import Access, Secret, new_token, read_password
+from app.hosts import hosts_of, is_address, is_loopback, is_name
 from app.library import Library
-from app.ui.serving import serve
+from app.listening import DEFAULT_PORT, free_port, url_of
+from app.ui.doorway import TOKEN
+from app.ui.serving import Server, serve
 from indexer.folder import GalleryFolder
 from training.console import run_command
-from training.errors import ConfigError
 
 DEFAULT_GALLERY = Path("gallery")
 DEFAULT_HOST = "127.0.0.1"
-DEFAULT_PORT = 8501
-
-# How many ports above the default are tried where none was asked for.
-PORTS_TRIED = 100
 
 
 def main() -> None:
@@ -31,20 +27,26 @@ def main() -> None:
     run_command(cli, name="ssl-app")
 
 
-def _loopback(_context: click.Context, _option: click.Parameter, host: str) -> str:
-    """Refuse what other computers could reach."""
+def _address(_context: click.Context, _option: click.Parameter, host: str) -> str:
+    """An IP address to listen on."""
     if host == "localhost":
         return DEFAULT_HOST
-    try:
-        if ipaddress.IPv4Address(host).is_loopback:
-            return host
-    except ValueError:
-        pass
+    if is_address(host):
+        return host
     raise click.BadParameter(
-        f"{host} is not an address of this computer alone (127.0.0.1). The app has no password, "
-        "so it serves no other computer; to look from one, forward the port: "
-        f"`ssh -L {DEFAULT_PORT}:{DEFAULT_HOST}:{DEFAULT_PORT} THIS-COMPUTER`."
+        f"{host} is not an IP address. 0.0.0.0 listens on every address of this computer; a name "
+        "under which people reach it is given with --allow-host."
     )
+
+
+def _bare_names(
+    _context: click.Context, _option: click.Parameter, names: tuple[str, ...]
+) -> tuple[str, ...]:
+    """Names as they stand in an address: no scheme, port or path."""
+    for name in names:
+        if not is_name(name):
+            raise click.BadParameter(f"{name} is more than a name, such as photos.example.org.")
+    return names
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -62,10 +64,25 @@ def _loopback(_context: click.Context, _option: click.Parameter, host: str) -> s
 )
 @click.option(
     "--host",
+    metavar="ADDRESS",
     default=DEFAULT_HOST,
     show_default=True,
-    callback=_loopback,
-    help="The address to listen on; one of this computer alone.",
+    callback=_address,
+    help="The address to listen on. Any but this computer's own asks for a token, which is in "
+    "the link that is printed, or for a password.",
+)
+@click.option(
+    "--password-file",
+    metavar="FILE",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Ask for the password in this file.",
+)
+@click.option(
+    "--allow-host",
+    metavar="NAME",
+    multiple=True,
+    callback=_bare_names,
+    help="A name under which people reach it, such as a proxy's; repeat it for more.",
 )
 @click.option(
     "--read-only",
@@ -75,85 +92,78 @@ def _loopback(_context: click.Context, _option: click.Parameter, host: str) -> s
 @click.option("--no-browser", is_flag=True, help="Do not open a browser window.")
 def cli(
     gallery: Path,
+    *,
     photos: Path | None,
     port: int | None,
     host: str,
+    password_file: Path | None,
+    allow_host: tuple[str, ...],
     read_only: bool,
     no_browser: bool,
 ) -> None:
     r"""Search the photos of GALLERY (default: ./gallery) in a browser.
 
-    Serves this computer only, sends nothing anywhere, and only ever reads your photos.
-    Ctrl-C ends it.
+    Serves this computer alone unless --host says otherwise, sends nothing anywhere, and only
+    ever reads your photos. Ctrl-C ends it.
 
     \b
     Examples:
       ssl-app
       ssl-app gallery --port 9000
       ssl-app gallery --photos /mnt/new-disk/photos
+      ssl-app gallery --host 0.0.0.0 --read-only
     """
+    secret = _secret(host, password_file)
     library = Library(gallery, photos=photos, read_only=read_only or cannot_change(gallery))
-    chosen = _free_port(host, port)
-    url = f"http://{host}:{chosen}"
+    server = Server(
+        address=host,
+        port=free_port(host, port),
+        hosts=hosts_of(host, allow_host),
+        access=Access(secret) if secret is not None else None,
+    )
 
     def ready() -> None:
         if warning := library.gallery().encoder.warning:
             click.echo(warning, err=True)
         if library.read_only and not read_only:
             click.echo("The gallery cannot be written, so it is shown read-only.", err=True)
-        click.echo(f"Lookalike is at {url}  (Ctrl-C ends it)", err=True)
-        if not no_browser and _has_display():
+        url = url_of(host, server.port)
+        _tell(url, host, secret)
+        # A token in an address would stand in the browser's command line, for all to see.
+        if not no_browser and not (secret and secret.in_links) and _has_display():
             # Some browsers keep the caller waiting; the server must not.
             threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
 
     # Ctrl-C may end the server's loop before it becomes an exception: both ways are an end.
     with suppress(KeyboardInterrupt):
-        serve(library, host=host, port=chosen, ready=ready)
+        serve(library, server, ready=ready)
     click.echo("\nLookalike has ended.", err=True)
 
 
 def cannot_change(gallery: Path) -> bool:
-    """Whether it is on a read-only disk, or somebody else's."""
+    """Whether a gallery is on a read-only disk, or somebody else's."""
     catalogue = GalleryFolder(gallery).catalogue
     return catalogue.exists() and not all(os.access(p, os.W_OK) for p in (gallery, catalogue))
 
 
-def _free_port(host: str, wanted: int | None) -> int:
-    """The port that was asked for, or the first free one from the default on.
-
-    Raises:
-        ConfigError: the port that was asked for is taken or not allowed, or none is free.
-    """
-    if wanted is not None:
-        problem = _port_problem(host, wanted)
-        if problem:
-            raise ConfigError(
-                f"port {wanted} cannot be used: {problem}",
-                hint="choose another with --port, or leave it out to take the next free one",
-            )
-        return wanted
-    for port in range(DEFAULT_PORT, DEFAULT_PORT + PORTS_TRIED):
-        if not _port_problem(host, port):
-            return port
-    raise ConfigError(
-        f"the ports from {DEFAULT_PORT} to {DEFAULT_PORT + PORTS_TRIED - 1} are all taken",
-        hint="name a free one with --port",
-    )
+def _secret(host: str, password_file: Path | None) -> Secret | None:
+    """What people have to know; nothing where only this computer is served and no password set."""
+    if password_file is not None:
+        return read_password(password_file)
+    return None if is_loopback(host) else new_token()
 
 
-def _port_problem(host: str, port: int) -> str:
-    """Why a port cannot be listened on; empty where it can."""
-    with socket.socket() as probe:
-        if os.name != "nt":  # there it would share a port that somebody listens on
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-            probe.listen(1)
-        except OSError as error:
-            if error.errno == errno.EADDRINUSE:
-                return "another program listens there"
-            return error.strerror or str(error)
-    return ""
+def _tell(url: str, host: str, secret: Secret | None) -> None:
+    """Say where it is, once; the token is told nowhere else."""
+    link = f"{url}/?{TOKEN}={secret.text}" if secret is not None and secret.in_links else url
+    click.echo(f"Lookalike is at {link}  (Ctrl-C ends it)", err=True)
+    if secret is not None and secret.in_links:
+        click.echo("Who has this link may use it until it ends.", err=True)
+    if not is_loopback(host):
+        click.echo(
+            "What travels is not encrypted: beyond a network you trust, put TLS in front of it.",
+            err=True,
+        )
 
 
 def _has_display() -> bool:

@@ -1,6 +1,9 @@
 # The app and the search, without torch: about 1 GB less. Photos are mounted read-only.
 #
 #   docker build -f docker/app.Dockerfile -t lookalike-app .
+#   docker run --rm -p 127.0.0.1:8501:8501 -v ~/Pictures:/photos:ro -v ./gallery:/gallery lookalike-app
+#
+# It prints a link with a token; `localhost` takes the place of the container's own address in it.
 
 FROM python:3.11-slim-bookworm AS install
 WORKDIR /source
@@ -23,7 +26,8 @@ WORKDIR /home/lookalike
 VOLUME ["/gallery"]
 HEALTHCHECK --interval=30s --timeout=5s --start-period=60s \
   CMD ["python", "-c", "import urllib.request as u; u.urlopen('http://127.0.0.1:8501/_stcore/health', timeout=4)"]
-# It listens on this container's own 127.0.0.1: compose.yaml shows how a proxy that asks for a
-# password reaches it. The other commands: `--entrypoint ssl-index`, `--entrypoint ssl-label`.
+# Whoever reaches the container is asked for the token of the link, or for a password where one is
+# set as in compose.yaml. A gallery that user 10001 cannot write is shown read-only. The other
+# commands: `--entrypoint ssl-index`, `--entrypoint ssl-label`.
 ENTRYPOINT ["ssl-app"]
-CMD ["/gallery", "--photos", "/photos", "--port", "8501", "--no-browser"]
+CMD ["/gallery", "--photos", "/photos", "--host", "0.0.0.0", "--port", "8501", "--no-browser"]

@@ -28,6 +28,7 @@ FIXTURE_FILES = (
     "fixtures_killing",
     "fixtures_runs",
     "fixtures_labels",
+    "fixtures_requests",
     "fixtures_commands",
     "fixtures_pages",
     "fixtures_app",

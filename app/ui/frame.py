@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import streamlit as st
 from streamlit.navigation.page import Page
 
-from app.ui import look
+from app.ui import look, sign_in
 from app.ui.address import wanted_search
-from app.ui.served import library
+from app.ui.served import guarded, library
 from indexer.gallery import Gallery
 from training.errors import LookalikeError
 
@@ -46,6 +46,8 @@ def _header(pages: Sequence[Page], current: Page, *, facts: str) -> None:
         if library().read_only:
             look.chip("Read-only", why="Look around: nothing is stored, nothing changes.")
         look.gallery_facts(facts)
+        if guarded():
+            look.link("Sign out", sign_in.OUT)
 
 
 def _gallery_facts(gallery: Gallery) -> str:

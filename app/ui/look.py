@@ -34,6 +34,13 @@ def chip(text: str, *, why: str) -> None:
     st.html(f'<span class="ll-chip" title="{escape(why)}">{escape(text)}</span>', width="content")
 
 
+def link(text: str, to: str) -> None:
+    """A quiet link that leaves the pages, at the head of every page."""
+    st.html(
+        f'<a class="ll-link" href="{escape(to)}" target="_self">{escape(text)}</a>', width="content"
+    )
+
+
 def gallery_facts(text: str) -> None:
     """What the header says of the gallery; nothing where `text` is empty."""
     if text:

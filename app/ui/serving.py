@@ -3,16 +3,19 @@
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import streamlit as st
 from starlette.datastructures import MutableHeaders
 from starlette.middleware import Middleware
-from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.access import Access
+from app.hosts import Hosts
 from app.library import Library
 from app.ui import served
+from app.ui.doorway import Doorway
 from app.ui.pictures import picture_routes
 
 SCRIPT = Path(__file__).with_name("lookalike_pages.py")
@@ -50,19 +53,28 @@ SECURITY_HEADERS = {
 }
 
 
-def serve(library: Library, *, host: str, port: int, ready: Callable[[], None]) -> None:
-    """Serve a library to this computer until interrupted.
+@dataclass(frozen=True, slots=True)
+class Server:
+    """Where a server listens, and to whom it answers."""
+
+    address: str  # an IP address of this computer
+    port: int  # a free one
+    hosts: Hosts
+    access: Access | None  # None: whoever reaches it may use it
+
+
+def serve(library: Library, server: Server, *, ready: Callable[[], None]) -> None:
+    """Serve a library until interrupted.
 
     Args:
         library: what is served.
-        host: a loopback address or name.
-        port: a free port.
+        server: where, and to whom.
         ready: called once, when the server takes requests.
 
     Raises:
         KeyboardInterrupt: Ctrl-C, after the server has closed its connections.
     """
-    served.provide(library)
+    served.provide(library, guarded=server.access is not None)
     # uvicorn tells of every start and connection; whoever started us was told what matters.
     logging.getLogger("uvicorn.error").addFilter(lambda record: record.levelno >= logging.WARNING)
 
@@ -80,30 +92,25 @@ def serve(library: Library, *, host: str, port: int, ready: Callable[[], None]) 
         routes=picture_routes(),
         middleware=[
             Middleware(_SecurityHeaders),
-            # A foreign name that resolves to this computer (DNS rebinding) gets nothing.
-            Middleware(TrustedHostMiddleware, allowed_hosts=allowed_hosts(host)),
+            # Nothing of Streamlit's comes before these.
+            Middleware(Doorway, hosts=server.hosts, access=server.access, port=server.port),
         ],
     )
     try:
-        application.run(config=_config(host, port))
+        application.run(config=_config(server))
     finally:
         library.updates.cancel()
         library.updates.wait(SECONDS_TO_STOP)
 
 
-def allowed_hosts(host: str) -> list[str]:
-    """The names under which a browser on this computer may ask."""
-    return sorted({host, "127.0.0.1", "localhost"})
-
-
-def _config(host: str, port: int) -> dict[str, object]:
+def _config(server: Server) -> dict[str, object]:
     """Every setting that matters: App.run() reads no environment, and would listen to the world."""
     light, dark = "theme.light", "theme.dark"
     return {
-        "server.address": host,
-        "server.port": port,
+        "server.address": server.address,
+        "server.port": server.port,
         "server.headless": True,
-        "server.allowedHosts": allowed_hosts(host),
+        "server.allowedHosts": [],  # the doorway has decided: it knows addresses too
         "server.baseUrlPath": "",
         "server.corsAllowedOrigins": [],
         "server.enableAgentApi": False,
@@ -113,7 +120,7 @@ def _config(host: str, port: int) -> dict[str, object]:
         "server.fileWatcherType": "none",
         "server.maxUploadSize": ACCEPTED_MEGABYTES,
         "browser.gatherUsageStats": False,
-        "browser.serverAddress": host,
+        "browser.serverAddress": server.address,
         "client.allowedOrigins": [],
         "client.showErrorDetails": "type",
         "client.showErrorLinks": False,
@@ -142,7 +149,7 @@ class _SecurityHeaders:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def send_with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
+            if message["type"] in ("http.response.start", "websocket.http.response.start"):
                 headers = MutableHeaders(scope=message)
                 for name, value in SECURITY_HEADERS.items():
                     headers.setdefault(name, value)

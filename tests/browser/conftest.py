@@ -27,6 +27,34 @@ MARKUP = "<img src=x onerror=alert(1)> & _it_.jpg"
 TALL, COPY, GONE = "tall.jpg", "exact copy.jpg", "gone.jpg"
 
 
+# The contrast of WCAG 2.2 between a text and what lies behind it.
+CONTRAST = """
+(element) => {
+  const parse = (colour) => colour.match(/[\\d.]+/g).map(Number);
+  const over = (top, below) => {
+    const alpha = top[3] ?? 1;
+    return [0, 1, 2].map((i) => top[i] * alpha + below[i] * (1 - alpha));
+  };
+  const layers = [];
+  let opacity = 1;
+  for (let at = element; at; at = at.parentElement ?? at.getRootNode().host) {
+    opacity *= Number(getComputedStyle(at).opacity);
+    layers.push(parse(getComputedStyle(at).backgroundColor));
+  }
+  const back = layers.reverse().reduce((below, top) => over(top, below), [255, 255, 255]);
+  const ink = parse(getComputedStyle(element).color);
+  const text = over([ink[0], ink[1], ink[2], (ink[3] ?? 1) * opacity], back);
+  const luminance = (rgb) => {
+    const [r, g, b] = rgb.map((c) => c / 255)
+      .map((c) => (c <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4));
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const [high, low] = [luminance(text), luminance(back)].sort((a, b) => b - a);
+  return (high + 0.05) / (low + 0.05);
+}
+"""
+
+
 @dataclass(frozen=True)
 class Shelf:
     """A small gallery on the disk and where its photos are."""
@@ -45,7 +73,9 @@ class Shelf:
 
 
 class Parts:
-    """Where things are on the Search page."""
+    """Where things are on the Search page, and how well they can be read."""
+
+    CONTRAST = CONTRAST
 
     @staticmethod
     def samples(page: Page) -> Locator:

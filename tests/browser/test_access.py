@@ -18,33 +18,6 @@ FOCUSED = """
 }
 """
 
-# The contrast of WCAG 2.2 between a text and what lies behind it.
-CONTRAST = """
-(element) => {
-  const parse = (colour) => colour.match(/[\\d.]+/g).map(Number);
-  const over = (top, below) => {
-    const alpha = top[3] ?? 1;
-    return [0, 1, 2].map((i) => top[i] * alpha + below[i] * (1 - alpha));
-  };
-  const layers = [];
-  let opacity = 1;
-  for (let at = element; at; at = at.parentElement ?? at.getRootNode().host) {
-    opacity *= Number(getComputedStyle(at).opacity);
-    layers.push(parse(getComputedStyle(at).backgroundColor));
-  }
-  const back = layers.reverse().reduce((below, top) => over(top, below), [255, 255, 255]);
-  const ink = parse(getComputedStyle(element).color);
-  const text = over([ink[0], ink[1], ink[2], (ink[3] ?? 1) * opacity], back);
-  const luminance = (rgb) => {
-    const [r, g, b] = rgb.map((c) => c / 255)
-      .map((c) => (c <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4));
-    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
-  };
-  const [high, low] = [luminance(text), luminance(back)].sort((a, b) => b - a);
-  return (high + 0.05) / (low + 0.05);
-}
-"""
-
 
 def test_the_grid_is_used_by_keyboard(parts: Any, page: Page, app: Any) -> None:
     page.goto(f"{app.url}/?q=1")
@@ -113,7 +86,7 @@ def test_text_can_be_read_in_both_themes(
             "[role=dialog] .ll-facts-list dt",
             "[role=dialog] button[kind=primary] p",
         ):
-            contrast = page.locator(seen).first.evaluate(CONTRAST)
+            contrast = page.locator(seen).first.evaluate(parts.CONTRAST)
             assert contrast >= 4.5, f"{seen} has a contrast of {contrast:.1f}"
 
 

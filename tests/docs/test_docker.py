@@ -1,11 +1,14 @@
 """The images keep their promises, and the slim one installs no more than it needs."""
 
+import json
 import re
 import shlex
 import tomllib
 from pathlib import Path
 
 import pytest
+
+from app.launch import cli
 
 ROOT = Path(__file__).parents[2]
 DOCKER = ROOT / "docker"
@@ -64,11 +67,48 @@ def test_the_app_is_asked_whether_it_is_well() -> None:
     assert "http://127.0.0.1:8501/_stcore/health" in check
 
 
+def test_both_ways_of_starting_the_app_ask_whoever_reaches_the_container(tmp_path: Path) -> None:
+    (photos := tmp_path / "photos").mkdir()
+    (password := tmp_path / "password").touch()
+    here = {"/photos": str(photos), "/run/secrets/password": str(password)}
+
+    def options(arguments: list[str]) -> dict[str, object]:
+        there = re.compile("|".join(here))
+        named = [argument.replace("${SITE:-localhost}", "localhost") for argument in arguments]
+        moved = [there.sub(lambda found: here[found[0]], argument) for argument in named]
+        return cli.make_context("ssl-app", moved).params
+
+    (image,) = [json.loads(rest) for word, rest in instructions("app.Dockerfile") if word == "CMD"]
+    by_token = options(image)
+    assert by_token["host"] == "0.0.0.0"
+    assert by_token["port"] == 8501
+    compose = (DOCKER / "compose.yaml").read_text()
+    listed = re.findall(
+        r"(?m)^      - (.*)$", compose.partition("    command:\n")[2].partition("    secrets:")[0]
+    )
+    by_password = options(listed)
+    assert by_password["host"] == "0.0.0.0"
+    assert by_password["password_file"] == password
+    assert by_password["allow_host"] == ("localhost",)
+
+
+def test_the_proxy_passes_on_what_the_app_looks_at() -> None:
+    proxy = (DOCKER / "proxy.conf.template").read_text()
+    sent = dict(re.findall(r"proxy_set_header +([\w-]+) +(\S+);", proxy))
+    assert sent["Host"] == "$http_host", "with its port, as it stands in the origin"
+    assert sent["X-Forwarded-Proto"] == "https"
+    assert sent["Upgrade"] == "$http_upgrade"
+    assert "Origin" not in sent
+    assert re.findall(r"listen +(.*);", proxy) == ["8443 ssl"], "nothing without TLS"
+
+
 def test_photos_are_mounted_for_reading_only_and_the_app_is_published_to_this_computer() -> None:
     compose = (DOCKER / "compose.yaml").read_text()
     mounts = re.findall(r"- (\S*PHOTOS.*)", compose)
     assert mounts
     assert all(mount.endswith(":/photos:ro") for mount in mounts)
-    assert re.findall(r"ports: (.*)", compose) == ['["127.0.0.1:8080:8080"]']
+    # The second is the proxy's, which is started only where there is a certificate.
+    assert re.findall(r"ports: (.*)", compose) == ['["127.0.0.1:8080:8501"]', '["443:8443"]']
+    assert "profiles: [tls]" in compose
     for file in re.findall(r"dockerfile: docker/([\w.]+)", compose):
         assert (DOCKER / file).exists()

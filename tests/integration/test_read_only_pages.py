@@ -1,6 +1,7 @@
 """Pages of a gallery that is shown read-only: they say so, and offer nothing that would fail."""
 
 import json
+import time
 import warnings
 from collections.abc import Iterator
 from typing import Any
@@ -74,7 +75,13 @@ def test_the_desk_shows_a_wall_of_guesses_where_nothing_can_be_said(library: Lib
 
 
 def test_photos_of_the_review_cannot_be_selected(library: Library) -> None:
+    library.labelling.answers()
+    end = time.monotonic() + SECONDS
+    while library.labelling.judging() and time.monotonic() < end:
+        time.sleep(0.05)
     page = visited("review_page")
+    assert "1 labels that look wrong" in text_of(page)
+    assert not [b.label for b in page.button if b.label.startswith("The model is right")]
     assert "on which people disagree" in text_of(page)
     grids = [data for data in drawn_by(page) if "selectable" in data]
     assert grids
