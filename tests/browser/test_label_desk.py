@@ -152,6 +152,12 @@ def test_a_wall_of_all_kinds_stays_while_its_first_answers_are_learned_from(
     assert [tile.get_attribute("data-id") for tile in tiles.all()] == order
     stored = labels.current()
     assert [stored[int(photo or 0)].name for photo in order[:4]] == ["warm", "cold"] * 2
+    # The click on a choice leaves the keys to the wall.
+    page.get_by_role("radiogroup", name="Guessed to be").get_by_text("cold").click()
+    expect(page.locator(".about")).to_contain_text("Guessed to be “cold”")
+    page.keyboard.press("Enter")
+    all_stored(page, 7)
+    assert len(labels.current()) > 20
 
 
 def test_two_people_lose_nothing_and_are_told_of_each_other(

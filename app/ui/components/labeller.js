@@ -7,6 +7,8 @@
 
 const states = new WeakMap();
 
+const TYPED_INTO = 'input:not([type="radio"]), textarea, select, [contenteditable]';
+
 // Presses that follow each other faster than this travel together, in milliseconds.
 const TOGETHER = 60;
 
@@ -183,7 +185,7 @@ function showComing(s) {
 function bindKeys(s) {
   const press = (event) => {
     if (event.defaultPrevented || event.altKey) return;
-    const typing = event.composedPath()[0]?.closest?.("input, textarea, select, [contenteditable]");
+    const typing = event.composedPath()[0]?.closest?.(TYPED_INTO);
     if (typing) return;
     const handled = event.ctrlKey || event.metaKey ? withControl(s, event) : plain(s, event);
     if (!handled) return;
@@ -193,17 +195,26 @@ function bindKeys(s) {
   };
   s.desk.onkeydown = press;
   // Where nothing has the focus, nobody is typing: keys still reach the desk.
-  document.addEventListener("keydown", (event) => {
-    if (!s.desk.isConnected || elsewhere()) return;
-    press(event);
-  });
+  // In the capture phase, since a button that was clicked keeps Enter to itself.
+  const anywhere = (event) => {
+    if (s.desk.isConnected && !elsewhere()) press(event);
+  };
+  document.addEventListener("keydown", anywhere, { capture: true });
 }
 
+// Whether keys are meant for something else. What was only clicked, such as a choice above the
+// wall, does not keep them.
 function elsewhere() {
   const { activeElement: active } = document;
-  const inDialog = document.querySelector('[role="dialog"]') !== null;
-  return inDialog || (active && active !== document.body && active.tagName !== "SECTION");
+  if (document.querySelector('[role="dialog"]') !== null) return true;
+  const passive = !active || active === document.body || active.tagName === "SECTION";
+  return !passive && active !== clicked;
 }
+
+// What a click has given the focus, until it moves on.
+let clicked = null;
+const remember = () => setTimeout(() => (clicked = document.activeElement));
+document.addEventListener("click", remember, { capture: true });
 
 function withControl(s, event) {
   if (s.data.readOnly) return false;
