@@ -150,5 +150,5 @@ def _digest(text: str) -> bytes:
 def _unfit(file: Path, why: str) -> ConfigError:
     return ConfigError(
         f"the password file {readable(str(file))} {why}",
-        hint="`openssl rand -base64 18 > FILE` writes a good one",
+        hint="`(umask 077; openssl rand -base64 18 > FILE)` writes a good one",
     )
