@@ -252,7 +252,7 @@ def describe(folder: Path) -> GalleryInfo:
         dim=published.dim,
         generation=state.generation,
         index=index.kind if index else "none yet",
-        index_reason=index.why if index else "",
+        index_reason=index.why if index else "the next opening or build makes it",
         index_recall=index.recall if index else None,
         size_bytes=place.size_bytes(),
     )

@@ -11,7 +11,7 @@ import pytest
 from filelock import FileLock
 
 from indexer.build import build
-from indexer.gallery import Gallery
+from indexer.gallery import Gallery, describe
 from indexer.index_files import MANIFEST_FILE, read_manifest
 from training.progress import Silent
 
@@ -117,3 +117,9 @@ def test_a_gallery_too_small_for_an_approximate_index_stays_exact_and_says_why(b
     assert (info.index, info.index_recall) == ("exact", None)
     assert "1,000 photos and more" in info.index_reason
     assert len(built.gallery().search(built.gallery().embedding(1), k=12)) == 12
+
+
+def test_a_gallery_whose_index_is_lost_says_who_makes_it(built: Any) -> None:
+    (built.folder / MANIFEST_FILE).unlink()
+    info = describe(built.folder)
+    assert (info.index, info.index_reason) == ("none yet", "the next opening or build makes it")
