@@ -45,13 +45,6 @@ HEAD_BYTES = 16
 # Decoded it takes 480 MB; a 20,000 x 20,000 PNG bomb would take 1.2 GB.
 MAX_PIXELS = 160_000_000
 
-# JPEG and PNG decoders are the most hardened there are. Within these limits no file is known to
-# cost them more than a second or two, so they may work in this process: it is the faster place.
-PLAIN_PIXELS = 80_000_000
-PLAIN_BYTES = 64 << 20
-# A progressive JPEG of 64 scans is odd, one of thousands is made to keep a decoder busy for hours.
-PLAIN_SCANS = 64
-
 # JPEG and PNG decoders are the most hardened there are, and within these limits no file keeps them
 # busy for long: such a photo may be decoded in this process, which is the fastest.
 PLAIN_BYTES = 64 << 20

@@ -7,10 +7,12 @@ A file ends as a photo or as a reason; originals are only ever opened for readin
 import os
 import stat
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from training import isolation
+from training.attended import Attended, Overdue
 from training.decoding import FORMATS, Photo, decode_here, is_plain, shot_in_head
 from training.errors import CollectionError, PhotoError
 from training.exif import UNKNOWN_SHOT, Shot
@@ -22,6 +24,10 @@ __all__ = [
 
 # A folder that holds this file is ours (a run, a gallery, a cache): the walk does not enter it.
 MARKER = ".lookalike"
+
+# Decoding in this process: `is_plain` lets nothing in that keeps a decoder busy for long. Where two
+# hang all the same, each of them on a core, the others had better go elsewhere too.
+ATTENDED = Attended(seconds=isolation.SECONDS, most_given_up=2)
 
 # A file above this is not read into memory.
 MAX_FILE_BYTES = 1 << 30
@@ -93,8 +99,9 @@ def read_file(path: Path) -> bytes:
 def decode(data: bytes, *, at_least: int | None = None, isolated: bool = False) -> Photo:
     """Decode a photo's bytes to upright 8-bit RGB.
 
-    Ordinary JPEG and PNG are decoded at once. Every other format goes through a process of its
-    own, where a decoder that crashes, hangs or asks for too much memory costs this photo only.
+    Ordinary JPEG and PNG are decoded at once. Every other format, and what hangs there, goes
+    through a process of its own, where a decoder that crashes, hangs or asks for too much memory
+    costs this photo only.
 
     Args:
         data: the whole file.
@@ -106,7 +113,8 @@ def decode(data: bytes, *, at_least: int | None = None, isolated: bool = False) 
         PhotoError: not an image of a known format, damaged, too large, or its decoder failed.
     """
     if is_plain(data) and not isolated:
-        return decode_here(data, at_least=at_least)
+        with suppress(Overdue):
+            return ATTENDED.run(lambda: decode_here(data, at_least=at_least))
     return isolation.shared().decode(data, at_least=at_least)
 
 

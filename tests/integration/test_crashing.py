@@ -20,18 +20,22 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs Unix sign
 
 # Decoding in this process really ends it where the file says so, as a flaw in libjpeg would.
 FLAWED = """
-import ctypes, sys
+import ctypes, sys, time
 from pathlib import Path
 import training.photos
+from training.attended import Attended
 from training.decoding import decode_here
 from training.progress import Silent
 
 def flawed(data, *, at_least=None):
     if b"FLAW" in data:
         ctypes.string_at(0)
+    if b"HANG" in data:
+        time.sleep(1e9)
     return decode_here(data, at_least=at_least)
 
 training.photos.decode_here = flawed
+training.photos.ATTENDED = Attended(seconds=0.5, most_given_up=2)
 photos, place, encoder = map(Path, sys.argv[1:])
 """
 
@@ -78,6 +82,23 @@ def test_a_photo_that_crashed_a_run_is_isolated_in_the_next(script: str, flawed:
         assert len(flawed.gallery()) == 9
     else:
         assert len(open_photos(flawed.photos, flawed.folder, 32, progress=Silent())) == 9
+
+
+@pytest.mark.parametrize("script", [BUILD, CACHE], ids=["build", "cache"])
+def test_photos_that_hang_their_decoder_cost_a_run_its_patience_only(
+    script: str, studio: Any
+) -> None:
+    # More of them than there are threads, and than may hang before all photos are isolated.
+    studio.paint_many(5)
+    for name in ("a", "b", "c", "many-001"):
+        with (studio.photos / f"{name}.png").open("ab") as file:
+            file.write(b"HANG")
+
+    assert run(script, studio.photos, studio.folder, studio.request.encoder) == 0
+
+    if script == BUILD:
+        assert len(studio.gallery()) == 9
+    assert not (studio.folder / ".decoding").exists()
 
 
 def mark(photo: bytes) -> bytes:
