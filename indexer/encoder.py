@@ -45,25 +45,28 @@ class OnnxEncoder:
         self._session = session
 
     @classmethod
-    def open(cls, path: Path, *, device: str = "auto") -> Self:
+    def open(cls, path: Path, *, device: str = "auto", threads: int | None = None) -> Self:
         """Open an encoder file.
 
         Args:
             path: an ONNX file that Lookalike wrote.
             device: `auto` uses a GPU when there is one; `cpu` and `cuda` insist.
+            threads: that one call may use on processors; None is as many as there are cores.
 
         Raises:
             EncoderError: it is missing, damaged, or was not written by Lookalike.
             ConfigError: the device is unknown or not there.
         """
-        return cls.load(read_encoder(path), path=path, device=device)
+        return cls.load(read_encoder(path), path=path, device=device, threads=threads)
 
     @classmethod
-    def load(cls, model: bytes, *, path: Path, device: str = "auto") -> Self:
+    def load(
+        cls, model: bytes, *, path: Path, device: str = "auto", threads: int | None = None
+    ) -> Self:
         """Open an encoder that was read already; `path` is for messages. See `open`."""
         devices = providers.cuda_device_count() if device != "cpu" else 0
         provider = providers.choose_provider(device, cuda_devices=devices)
-        session = open_session(model, provider, path)
+        session = open_session(model, provider, path, threads=threads)
         encoder = cls(
             session,
             _spec(session, path),
@@ -127,20 +130,23 @@ def read_encoder(path: Path) -> bytes:
         ) from None
 
 
-def open_session(model: bytes, provider: str, path: Path) -> ort.InferenceSession:
+def open_session(
+    model: bytes, provider: str, path: Path, *, threads: int | None = None
+) -> ort.InferenceSession:
     """A session that shares the machine: no spinning threads, no more of them than cores.
 
     Args:
         model: an ONNX file's bytes.
         provider: `providers.CPU` or `providers.CUDA`.
         path: where it came from, for the error.
+        threads: that one call may use on processors; None is as many as there are cores.
 
     Raises:
         EncoderError: it is no ONNX file, or damaged.
     """
     options = ort.SessionOptions()
     options.log_severity_level = 3
-    options.intra_op_num_threads = providers.cores()
+    options.intra_op_num_threads = threads or providers.cores()
     # Threads that spin while they wait take the cores that the decoders need.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     chosen: list[str | tuple[str, dict[str, str]]] = [providers.CPU]

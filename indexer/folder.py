@@ -102,7 +102,9 @@ class GalleryFolder:
             )
         return state.published
 
-    def open_encoder(self, published: Published, *, device: str) -> OnnxEncoder:
+    def open_encoder(
+        self, published: Published, *, device: str, threads: int | None = None
+    ) -> OnnxEncoder:
         """The encoder that the gallery's embeddings were made with.
 
         Raises:
@@ -112,7 +114,7 @@ class GalleryFolder:
             # Read once: what is parsed is what was checked, whatever happens to the file.
             model = path.read_bytes() if path.is_file() else b""
             if hashlib.sha256(model).hexdigest() == published.fingerprint:
-                return OnnxEncoder.load(model, path=path, device=device)
+                return OnnxEncoder.load(model, path=path, device=device, threads=threads)
         found = "not the one its photos went through" if self.encoder.exists() else "missing"
         raise GalleryError(
             f"{shown(self.encoder)} is {found} (expected SHA-256 {published.fingerprint[:12]})",

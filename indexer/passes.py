@@ -14,6 +14,7 @@ from indexer.centring import Centring, CentringPlan, fit_centring, with_centring
 from indexer.encoder import FULL_PRECISION, OnnxEncoder, read_encoder
 from indexer.folder import GalleryFolder, file_hash
 from indexer.foreign import adapted, is_foreign
+from indexer.pipeline import embedding_threads
 from indexer.precision import CHECK_PHOTOS, RANGE_PHOTOS, Agreement, reduced
 from indexer.records import Pending, Published
 from indexer.sampling import sample_photos
@@ -62,7 +63,7 @@ def continue_gallery(folder: GalleryFolder, published: Published, asked: Encoder
             f"{shown(source.path)} holds {source.sha256[:12]}",
             hint=f"{folder.rebuild_command(source.path)} embeds every photo with it",
         )
-    encoder = folder.open_encoder(published, device=asked.device)
+    encoder = folder.open_encoder(published, device=asked.device, threads=embedding_threads())
     if asked.precision not in (None, encoder.precision):
         run = source.path if source else Path("RUN")
         raise GalleryError(
@@ -92,7 +93,9 @@ def start_first_pass(
     """
     state = catalogue.state()
     if _under_way(folder, state.pending, asked):
-        encoder = OnnxEncoder.open(folder.base_encoder, device=asked.device)
+        encoder = OnnxEncoder.open(
+            folder.base_encoder, device=asked.device, threads=embedding_threads()
+        )
         return Pass(encoder, staged=True, notes=("went on with the build begun earlier",))
     source = asked.source
     if source is None and state.published is None:
@@ -103,7 +106,9 @@ def start_first_pass(
         source = find_source(folder.encoder)
     notes = _take(source, folder.base_encoder, progress)
     notes += _reduce(folder.base_encoder, source, asked, folder.precision(state), progress)
-    encoder = OnnxEncoder.open(folder.base_encoder, device=asked.device)
+    encoder = OnnxEncoder.open(
+        folder.base_encoder, device=asked.device, threads=embedding_threads()
+    )
     catalogue.start_pending(Pending(encoder.fingerprint, source.sha256))
     return Pass(encoder, staged=True, notes=notes)
 
