@@ -6,7 +6,7 @@
 All takes turns, the medians of the rounds count, and nothing but the export is done before:
 
 - decode: read, hash, decode and resize with the build's own threads, and embed nothing;
-- inference: the encoder alone, on photos that are decoded already;
+- inference: the encoder alone, on photos that are decoded already, a core each;
 - pipeline: both, as `ssl-index build` does it;
 - build: all of it, with walking, storing, centring and the index;
 - plain loop: what one writes first, a DataLoader with two workers and eager PyTorch;
@@ -25,6 +25,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,7 +39,7 @@ from torchvision.transforms import v2
 from indexer.build import BuildRequest, build
 from indexer.encoder import OnnxEncoder
 from indexer.export import export_encoder
-from indexer.pipeline import embed_files, embedding_threads
+from indexer.pipeline import embed_files, embedding_threads, split_for
 from indexer.scan import Candidate
 from training.checkpoint import load_encoder
 from training.inflight import InFlight
@@ -102,13 +103,16 @@ class Bench:
         return self._pipeline(OnnxEncoder.open(self.encoder, threads=embedding_threads()))
 
     def inference(self) -> float:
-        encoder = OnnxEncoder.open(self.encoder)
-        some = self.files()[: 2 * BATCH]
+        encoder = OnnxEncoder.open(self.encoder, threads=embedding_threads())
+        split = split_for(encoder)
+        some = self.files()[: 8 * split.group]
         prepared = np.stack([self._prepared(file, encoder.spec.preprocessing) for file in some])
-        encoder.embed(prepared[:BATCH])
-        started = time.monotonic()
-        encoder.embed(prepared)
-        return (time.monotonic() - started) / len(some) * len(self.files())
+        groups = np.array_split(prepared, len(prepared) // split.group)
+        with ThreadPoolExecutor(split.at_once) as pool:
+            list(pool.map(encoder.embed, groups))
+            started = time.monotonic()
+            list(pool.map(encoder.embed, groups))
+            return (time.monotonic() - started) / len(some) * len(self.files())
 
     def build(self) -> float:
         gallery = self.scratch / "gallery"

@@ -14,7 +14,8 @@ def linked(photos: Path, folder: Path, *, most: int) -> Path:
     """A new folder with links to the first photos of another one."""
     folder.mkdir()
     for number, path in enumerate(_first(photos, most)):
-        (folder / f"{number:07d}").symlink_to(path.resolve())
+        # Other programs go by the name's end.
+        (folder / f"{number:07d}{path.suffix}").symlink_to(path.resolve())
     return folder
 
 
