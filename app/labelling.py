@@ -23,6 +23,9 @@ from training.errors import LabelError
 
 QUIET_SECONDS = 2.0
 
+# A refit takes all processors for a moment: the page that acknowledges a label goes first.
+SECONDS_TO_ACKNOWLEDGE = 0.1
+
 # How the source of a label follows from why its photo was suggested. Only photos drawn at random
 # speak for the whole gallery.
 _SOURCES = {"audit": "random"}
@@ -73,7 +76,7 @@ class Labelling:
         self._judgement: Judgement | None = None
         self._set_aside: dict[str, set[int]] = {}
         self._regions: Prepared[int, Regions] = Prepared("clustering")
-        self._refit = Latest(self._refit_now, quiet_seconds=0)
+        self._refit = Latest(self._refit_now, quiet_seconds=SECONDS_TO_ACKNOWLEDGE)
         self._judge = Latest(self._judge_now, quiet_seconds=quiet_seconds, aside=True)
 
     # Labelling
@@ -147,7 +150,8 @@ class Labelling:
         if known is None:
             known = self.answers()
         settled = known.hold(self.labels.revision(), self._gallery(), self.judgement())
-        if not settled:
+        # Asking again would put off what waits: many who label at once would put it off for ever.
+        if not settled and not self._refit.busy():
             self._refit.ask(object())
         told = None if settled else self._failure
         if not explores(known.names, known.scored):
