@@ -1,7 +1,6 @@
 """A whole run on a folder of drawn photos: what it leaves, what it stands, what it repeats."""
 
 import json
-import os
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -19,7 +18,6 @@ from training.errors import CollectionError, Interrupted, LookalikeError, RunErr
 from training.finish import RunReport
 from training.prepare import Surroundings
 from training.progress import Silent
-from training.runs import RunFolder
 
 FAST = {
     "backbone": "mobilenet_v3_small",
@@ -92,20 +90,6 @@ def test_quality_is_known_from_the_starting_weights_on_and_classes_decide(
     assert set(report.search) == {"start", "trained", "interpolated"}
     assert report.exported in report.search
     assert "k-NN" in report.verdict
-
-
-def test_a_pair_can_be_asked_for_and_is_what_searches_use(
-    photos: Path, tmp_path: Path, surroundings: Surroundings
-) -> None:
-    report = train(photos, tmp_path / "run", surroundings, interpolate=0.5, export="pair", epochs=1)
-
-    assert report.exported == "pair"
-    start, pair = (
-        load_encoder(tmp_path / "run" / f"{n}.safetensors") for n in ("start", "encoder")
-    )
-    assert pair.spec.embedding_dim == 2 * start.spec.embedding_dim
-    assert "beside" in pair.spec.origin
-    assert not start.same_network(pair)
 
 
 @pytest.mark.parametrize("method", ["simclr", "byol", "supcon"])
@@ -208,25 +192,6 @@ def test_an_existing_run_is_refused_with_the_way_to_go_on(
 
     assert "--resume" in caught.value.hint
     assert "-o" in caught.value.hint
-
-
-def test_a_run_that_somebody_trains_is_refused_and_left_alone(
-    photos: Path, tmp_path: Path, surroundings: Surroundings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    train(photos, tmp_path / "run", surroundings, epochs=1)
-    (tmp_path / "run" / "report.json").unlink()
-    unfinished = tmp_path / "run" / ".encoder.safetensors.another"
-    unfinished.touch()
-    monkeypatch.setattr("training.runs.SECONDS_TO_CLAIM", 0.1)
-
-    with RunFolder(tmp_path / "run").claimed():
-        unfinished.touch()
-        with pytest.raises(RunError, match=f"process {os.getpid()} on"):
-            pretrain(TrainConfig(photos, tmp_path / "run"), surroundings, resume=True)
-        assert unfinished.exists()
-
-    pretrain(TrainConfig(photos, tmp_path / "run"), surroundings, resume=True)
-    assert not unfinished.exists()
 
 
 def test_too_few_photos_export_the_start_as_a_normal_run(

@@ -1,0 +1,47 @@
+"""What a run's folder holds at the end, and who may write to it."""
+
+import os
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from training.checkpoint import load_encoder
+from training.config import TrainConfig, config_from_json
+from training.engine import pretrain
+from training.errors import RunError
+from training.runs import CONFIG_FILE, RunFolder
+
+
+def test_a_pair_can_be_asked_for_and_is_what_searches_use(finished_run: Any) -> None:
+    run = RunFolder(finished_run.folder)
+    begun = config_from_json(run.read_json(CONFIG_FILE))
+    run.write_json(CONFIG_FILE, replace(begun, export="pair").to_json())
+    (run.path / "report.json").unlink()
+
+    report = pretrain(TrainConfig(finished_run.photos, run.path), finished_run.around, resume=True)
+
+    assert report.exported == "pair"
+    start, pair = load_encoder(run.start), load_encoder(run.path)
+    assert pair.spec.embedding_dim == 2 * start.spec.embedding_dim
+    assert "beside" in pair.spec.origin
+    assert not start.same_network(pair)
+
+
+def test_a_run_that_somebody_trains_is_refused_and_left_alone(
+    finished_run: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = RunFolder(finished_run.folder)
+    again = TrainConfig(finished_run.photos, run.path)
+    (run.path / "report.json").unlink()
+    unfinished = run.path / ".encoder.safetensors.another"
+    monkeypatch.setattr("training.runs.SECONDS_TO_CLAIM", 0.1)
+
+    with run.claimed():
+        unfinished.touch()
+        with pytest.raises(RunError, match=f"process {os.getpid()} on"):
+            pretrain(again, finished_run.around, resume=True)
+        assert unfinished.exists()
+
+    pretrain(again, finished_run.around, resume=True)
+    assert not unfinished.exists()
