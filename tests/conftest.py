@@ -31,6 +31,7 @@ FIXTURE_FILES = (
     "fixtures_requests",
     "fixtures_commands",
     "fixtures_pages",
+    "fixtures_doors",
     "fixtures_app",
 )
 

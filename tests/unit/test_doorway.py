@@ -1,148 +1,45 @@
-"""The door in front of the server, with something simple behind it that tells who got there."""
+"""The door in front of the server: who gets through, and who is sent to sign in."""
 
-import asyncio
 import time
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import urlencode
 
 import pytest
-from starlette.types import Message, Receive, Scope, Send
 
-from app.access import PASS_SECONDS, Access, Secret
-from app.hosts import Hosts, hosts_of
-from app.ui.doorway import Doorway
+from app.access import PASS_SECONDS, Access
 
+# As tests/fixtures_doors.py has them.
 HOST = "photos.example.org"
 PASSWORD = "correct horse battery staple"
-BEHIND = b"all the photos"
-
-
-@dataclass(frozen=True)
-class Reply:
-    """What came back."""
-
-    status: int
-    headers: dict[str, str]
-    body: bytes
-
-    @property
-    def passed(self) -> bool:
-        return self.body == BEHIND
-
-    @property
-    def cookie(self) -> str:
-        return self.headers["set-cookie"].split(";")[0]
-
-
-@dataclass
-class Door:
-    """A doorway and what it lets through."""
-
-    access: Access | None
-    hosts: Hosts = field(default_factory=lambda: hosts_of("127.0.0.1", [HOST]))
-
-    def __post_init__(self) -> None:
-        self.door = Doorway(_photos, hosts=self.hosts, access=self.access, port=8501)
-
-    def ask(self, target: str = "/", *, method: str = "GET", **options: object) -> Reply:
-        """One request; `kind`, `headers`, `body` and `client` say more of it."""
-        asking = self._ask(target, method=method, **options)  # type: ignore[arg-type]
-        # In a thread: after a browser test this one has an event loop that runs for ever.
-        with ThreadPoolExecutor(1) as apart:
-            return apart.submit(asyncio.run, asking).result()
-
-    async def _ask(
-        self,
-        target: str,
-        *,
-        method: str,
-        kind: str = "http",
-        headers: dict[str, str] | None = None,
-        body: bytes = b"",
-        client: str = "192.0.2.7",
-    ) -> Reply:
-        path, _, query = target.partition("?")
-        sent: list[Message] = []
-        named = {"host": HOST, "accept": "text/html", **(headers or {})}
-        scope = {
-            "type": kind,
-            "method": method,
-            "scheme": "http",
-            "path": path,
-            "raw_path": path.encode(),
-            "query_string": query.encode(),
-            "headers": [(k.encode(), v.encode("latin-1")) for k, v in named.items() if v],
-            "client": (client, 5),
-            "server": ("127.0.0.1", 8501),
-            "extensions": {"websocket.http.response": {}},
-        }
-
-        async def receive() -> Message:
-            return {"type": "http.request", "body": body, "more_body": False}
-
-        async def send(message: Message) -> None:
-            sent.append(message)
-
-        await self.door(scope, receive, send)
-        return Reply(
-            sent[0]["status"],
-            {k.decode(): v.decode() for k, v in sent[0]["headers"]},
-            b"".join(message["body"] for message in sent[1:]),
-        )
-
-    def sign_in(self, said: str = PASSWORD, to: str = "/", **options: object) -> Reply:
-        """Send the form."""
-        body = urlencode({"secret": said, "to": to}).encode()
-        return self.ask("/sign-in", method="POST", body=body, **options)
-
-
-async def _photos(scope: Scope, _receive: Receive, send: Send) -> None:
-    start = "websocket.http.response" if scope["type"] == "websocket" else "http.response"
-    await send({"type": f"{start}.start", "status": 200, "headers": []})
-    await send({"type": f"{start}.body", "body": BEHIND})
-
-
-@pytest.fixture(scope="module")
-def by_password() -> Access:
-    return Access(Secret(PASSWORD, in_links=False))
-
-
-@pytest.fixture(scope="module")
-def by_token() -> Access:
-    return Access(Secret(PASSWORD, in_links=True))
-
-
-@pytest.fixture
-def door(by_password: Access) -> Door:
-    return Door(by_password)
 
 
 @pytest.mark.parametrize("kind", ["http", "websocket"])
 @pytest.mark.parametrize(
     "host", ["evil.example", "", "evil.example:8501", "127.0.0.1.evil.example"]
 )
-def test_a_foreign_name_gets_nothing(host: str, kind: str) -> None:
-    assert Door(None).ask(headers={"host": host}, kind=kind).status == 400
+def test_a_foreign_name_gets_nothing(host: str, kind: str, doors: Any) -> None:
+    assert doors(None).ask(headers={"host": host}, kind=kind).status == 400
 
 
 @pytest.mark.parametrize("kind", ["http", "websocket"])
 @pytest.mark.parametrize("origin", ["http://evil.example", "null", f"http://{HOST}:81"])
-def test_a_foreign_page_gets_nothing_and_streamlit_is_not_asked(origin: str, kind: str) -> None:
+def test_a_foreign_page_gets_nothing_and_streamlit_is_not_asked(
+    origin: str, kind: str, doors: Any
+) -> None:
     # Streamlit would look its own address up in the internet, to compare.
-    reply = Door(None).ask("/_stcore/stream", headers={"origin": origin}, kind=kind)
+    reply = doors(None).ask("/_stcore/stream", headers={"origin": origin}, kind=kind)
     assert reply.status == 403
     assert not reply.passed
 
 
 @pytest.mark.parametrize("kind", ["http", "websocket"])
-def test_without_a_secret_all_others_pass(kind: str) -> None:
-    assert Door(None).ask(headers={"origin": f"https://{HOST}"}, kind=kind).passed
+def test_without_a_secret_all_others_pass(kind: str, doors: Any) -> None:
+    assert doors(None).ask(headers={"origin": f"https://{HOST}"}, kind=kind).passed
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"])
 @pytest.mark.parametrize("path", ["/", "/thumb/1", "/_stcore/upload_file/a/b", "/sign-in/x", "//"])
-def test_who_has_not_signed_in_passes_with_no_method(door: Door, path: str, method: str) -> None:
+def test_who_has_not_signed_in_passes_with_no_method(door: Any, path: str, method: str) -> None:
     for accept in ("text/html", "*/*", ""):
         reply = door.ask(path, method=method, headers={"accept": accept})
         assert reply.status == 401
@@ -150,7 +47,7 @@ def test_who_has_not_signed_in_passes_with_no_method(door: Door, path: str, meth
         assert reply.headers["cache-control"] == "no-store"
 
 
-def test_a_socket_without_a_pass_is_refused_before_it_opens(door: Door) -> None:
+def test_a_socket_without_a_pass_is_refused_before_it_opens(door: Any) -> None:
     assert door.ask("/_stcore/stream", kind="websocket", headers={"accept": ""}).status == 401
     pass_ = door.sign_in().cookie
     assert door.ask("/_stcore/stream", kind="websocket", headers={"cookie": pass_}).passed
@@ -168,13 +65,13 @@ def test_a_socket_without_a_pass_is_refused_before_it_opens(door: Door) -> None:
     ],
 )
 def test_all_that_everybody_may_ask_is_whether_it_is_well(
-    door: Door, path: str, method: str, passes: bool
+    door: Any, path: str, method: str, passes: bool
 ) -> None:
     assert door.ask(path, method=method).passed is passes
 
 
 def test_who_says_the_password_gets_a_pass_that_scripts_and_other_sites_never_see(
-    door: Door,
+    door: Any,
 ) -> None:
     reply = door.sign_in(to="/label?x=1")
     assert (reply.status, reply.headers["location"]) == (303, "/label?x=1")
@@ -188,13 +85,13 @@ def test_who_says_the_password_gets_a_pass_that_scripts_and_other_sites_never_se
 
 
 @pytest.mark.parametrize("proto", ["https", "http, https"])
-def test_a_pass_that_came_by_tls_is_never_sent_without(door: Door, proto: str) -> None:
+def test_a_pass_that_came_by_tls_is_never_sent_without(door: Any, proto: str) -> None:
     reply = door.sign_in(headers={"x-forwarded-proto": proto})
     assert "secure" in reply.headers["set-cookie"].lower()
 
 
 @pytest.mark.parametrize("said", ["", "wrong", PASSWORD + "x"])
-def test_a_wrong_password_is_told_and_gets_no_pass(door: Door, said: str) -> None:
+def test_a_wrong_password_is_told_and_gets_no_pass(door: Any, said: str) -> None:
     reply = door.sign_in(said, to='/label"><script>')
     assert reply.status == 401
     assert b"That is not the password" in reply.body
@@ -202,11 +99,11 @@ def test_a_wrong_password_is_told_and_gets_no_pass(door: Door, said: str) -> Non
     assert "set-cookie" not in reply.headers
 
 
-def test_a_form_of_another_site_is_not_even_read(door: Door) -> None:
+def test_a_form_of_another_site_is_not_even_read(door: Any) -> None:
     assert door.sign_in(headers={"origin": "http://evil.example"}).status == 403
 
 
-def test_a_form_that_is_too_long_is_not_read_to_its_end(door: Door) -> None:
+def test_a_form_that_is_too_long_is_not_read_to_its_end(door: Any) -> None:
     body = b"to=%2F&x=" + b"x" * (1 << 20) + b"&secret=" + PASSWORD.encode()
     assert door.ask("/sign-in", method="POST", body=body).status == 401
 
@@ -219,15 +116,17 @@ def test_a_form_that_is_too_long_is_not_read_to_its_end(door: Door) -> None:
         "/sign-in?to=/", "\t//evil.example",
     ],
 )  # fmt: skip
-def test_signing_in_leads_nowhere_else(door: Door, to: str) -> None:
+def test_signing_in_leads_nowhere_else(door: Any, to: str) -> None:
     assert door.sign_in(to=to).headers["location"] == "/"
     pass_ = door.sign_in().cookie
     there = door.ask(f"/sign-in?{urlencode({'to': to})}", headers={"cookie": pass_})
     assert (there.status, there.headers["location"]) == (303, "/")
 
 
-def test_a_link_with_the_token_signs_in_and_the_token_leaves_the_address(by_token: Access) -> None:
-    door = Door(by_token)
+def test_a_link_with_the_token_signs_in_and_the_token_leaves_the_address(
+    by_token: Access, doors: Any
+) -> None:
+    door = doors(by_token)
     token = urlencode({"token": PASSWORD})
     reply = door.ask(f"/label?x=a+b&{token}")
     assert (reply.status, reply.headers["location"]) == (303, "/label?x=a+b")
@@ -238,20 +137,20 @@ def test_a_link_with_the_token_signs_in_and_the_token_leaves_the_address(by_toke
     assert door.ask(f"//evil.example/?{token}").headers["location"] == "/evil.example/"
 
 
-def test_a_link_with_a_wrong_token_is_a_wrong_try(by_token: Access) -> None:
-    reply = Door(by_token).ask("/label?token=wrong")
+def test_a_link_with_a_wrong_token_is_a_wrong_try(by_token: Access, doors: Any) -> None:
+    reply = doors(by_token).ask("/label?token=wrong")
     assert reply.status == 401
     assert b"not the token of this start" in reply.body
     assert b'value="/label"' in reply.body
 
 
-def test_a_password_is_never_taken_from_an_address(door: Door) -> None:
+def test_a_password_is_never_taken_from_an_address(door: Any) -> None:
     reply = door.ask(f"/?{urlencode({'token': PASSWORD})}")
     assert reply.status == 401
     assert PASSWORD.encode() not in reply.body
 
 
-def test_too_many_wrong_tries_have_to_wait_the_right_one_too(door: Door) -> None:
+def test_too_many_wrong_tries_have_to_wait_the_right_one_too(door: Any) -> None:
     for _ in range(10):
         assert door.sign_in("wrong").status == 401
     reply = door.sign_in()
@@ -260,14 +159,14 @@ def test_too_many_wrong_tries_have_to_wait_the_right_one_too(door: Door) -> None
     assert door.sign_in(client="192.0.2.8").status == 303, "somebody else does not wait"
 
 
-def test_a_network_of_ipv6_addresses_is_one(door: Door) -> None:
+def test_a_network_of_ipv6_addresses_is_one(door: Any) -> None:
     for number in range(10):
         door.sign_in("wrong", client=f"2001:db8::{number:x}")
     assert door.sign_in(client="2001:db8::ffff").status == 429
     assert door.sign_in(client="2001:db8:0:1::1").status == 303
 
 
-def test_addresses_of_the_old_kind_are_told_apart_in_the_form_of_the_new_one(door: Door) -> None:
+def test_addresses_of_the_old_kind_are_told_apart_in_the_form_of_the_new_one(door: Any) -> None:
     for _ in range(10):
         door.sign_in("wrong", client="::ffff:192.0.2.7")
     assert door.sign_in(client="::ffff:192.0.2.7").status == 429
@@ -275,19 +174,19 @@ def test_addresses_of_the_old_kind_are_told_apart_in_the_form_of_the_new_one(doo
     assert door.sign_in(client="::ffff:192.0.2.8").status == 303
 
 
-def test_who_is_signed_in_never_waits(door: Door) -> None:
+def test_who_is_signed_in_never_waits(door: Any) -> None:
     pass_ = door.sign_in().cookie
     for _ in range(11):
         door.sign_in("wrong")
     assert door.ask("/", headers={"cookie": pass_}).passed
 
 
-def test_a_pass_that_is_too_old_is_none(door: Door, by_password: Access) -> None:
+def test_a_pass_that_is_too_old_is_none(door: Any, by_password: Access) -> None:
     old = by_password.new_pass(now=time.time() - PASS_SECONDS)
     assert door.ask("/", headers={"cookie": f"lookalike-8501={old}"}).status == 401
 
 
-def test_a_page_leads_to_the_sign_in_and_back_by_itself(door: Door) -> None:
+def test_a_page_leads_to_the_sign_in_and_back_by_itself(door: Any) -> None:
     # From a link of another site a browser leaves the pass out; a step from here brings it.
     reply = door.ask("/map?a=1&b=2")
     assert reply.status == 401
@@ -297,14 +196,14 @@ def test_a_page_leads_to_the_sign_in_and_back_by_itself(door: Door) -> None:
     assert b'value="/map?a=1&amp;b=2"' in asked.body
 
 
-def test_signing_out_takes_the_pass_away(door: Door) -> None:
+def test_signing_out_takes_the_pass_away(door: Any) -> None:
     reply = door.ask("/sign-out", headers={"cookie": door.sign_in().cookie})
     assert reply.status == 200
     assert b"You are signed out" in reply.body
     assert "max-age=0" in reply.headers["set-cookie"].lower()
 
 
-def test_the_sign_in_page_needs_nothing_that_is_behind_the_door(door: Door) -> None:
+def test_the_sign_in_page_needs_nothing_that_is_behind_the_door(door: Any) -> None:
     reply = door.ask("/sign-in")
     assert b"<script" not in reply.body
     assert b"src=" not in reply.body

@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -279,23 +280,14 @@ def test_labels_of_photos_that_the_gallery_lacks_are_left_out(labelling: Labelli
 
 
 def test_many_people_may_label_and_ask_at_once(labelling: Labelling) -> None:
-    errors: list[BaseException] = []
-
     def work(person: int) -> None:
-        try:
-            for number in range(5):
-                photo = 1 + person * 5 + number
-                name = "red" if photo <= 30 else "blue"
-                labelling.put([photo], name, source="search", who=f"p{person}")
-                labelling.suggest(count=4, who=f"p{person}")
-        except BaseException as error:
-            errors.append(error)
+        for number in range(5):
+            photo = 1 + person * 5 + number
+            name = "red" if photo <= 30 else "blue"
+            labelling.put([photo], name, source="search", who=f"p{person}")
+            labelling.suggest(count=4, who=f"p{person}")
 
-    people = [threading.Thread(target=work, args=(n,)) for n in range(12)]
-    for person in people:
-        person.start()
-    for person in people:
-        person.join()
-    assert errors == []
+    with ThreadPoolExecutor(12) as people:
+        list(people.map(work, range(12)))
     assert len(labelling.answers().labels) == 60
     assert labelling.answers().revision == 60
