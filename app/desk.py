@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from app.colours import GREY, colour_of
 from app.labelling import Standing
 from indexer.labels import NONE, Labels, NewLabel, Undone
+from indexer.wording import counted
 from training.errors import LookalikeError
 
 # Keys for the classes in the order they were made; 0 is for none of them.
@@ -101,7 +102,7 @@ def agree(labels: Labels, likely: Mapping[int, str], *, who: str) -> Answer:
         labels.put_each(new, who=who)
     except LookalikeError as error:
         return _not_stored(error)
-    return Answer(f"Took the model's class for {_photos(len(new))}.")
+    return Answer(f"Took the model's class for {counted(len(new), 'photo')}.")
 
 
 def sureness(confidence: float) -> str:
@@ -168,14 +169,10 @@ def _undone(undone: Undone | None) -> Answer:
     if undone.kind != "label":
         named = ", ".join(f"“{name}”" for name in undone.classes) or "a class that is in use"
         return Answer(_UNDONE_CLASS[undone.kind].format(named))
-    said = f"Took back what you said of {_photos(len(undone.photos))}."
+    said = f"Took back what you said of {counted(len(undone.photos), 'photo')}."
     if undone.left:
-        said += f" {_photos(len(undone.left))} were labelled again since, and stay."
+        said += f" {counted(len(undone.left), 'photo was', 'photos were')} labelled again since."
     return Answer(said)
-
-
-def _photos(count: int) -> str:
-    return "1 photo" if count == 1 else f"{count:,} photos"
 
 
 def words_above(rows: Sequence[ClassRow]) -> str:

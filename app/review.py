@@ -12,6 +12,7 @@ from app.intervals import ENOUGH, Interval, in_words
 from app.quality import Quality, SourceAccuracy
 from app.rejection import Evidence, Outlook, Rejection
 from indexer.gallery import Gallery
+from indexer.wording import counted
 
 # How labels came about, as people say it.
 SOURCE_WORDS = {
@@ -121,7 +122,7 @@ def scores(quality: Quality) -> list[Score]:
         Score(
             SOURCE_WORDS.get(source.source, source.source).capitalize(),
             in_words(source.accuracy.value, source.labels),
-            f"right on {_photos(source.labels)}{_between(source.accuracy, source.labels)}. "
+            f"{_right_on(source.labels, source.accuracy)}. "
             "Chosen, not drawn: it says little of the rest.",
         )
         for source in quality.by_source
@@ -164,9 +165,13 @@ def _audited(audit: SourceAccuracy | None) -> Score:
     return Score(
         name,
         in_words(audit.accuracy.value, audit.labels),
-        f"right on {_photos(audit.labels)}{_between(audit.accuracy, audit.labels)}. Nobody chose "
+        f"{_right_on(audit.labels, audit.accuracy)}. Nobody chose "
         "them, so this holds for all your photos.",
     )
+
+
+def _right_on(count: int, interval: Interval) -> str:
+    return f"right on {counted(count, 'photo')}{_between(interval, count)}"
 
 
 def _between(interval: Interval, count: int) -> str:
@@ -178,10 +183,6 @@ def _between(interval: Interval, count: int) -> str:
 
 def _percent(share: float) -> str:
     return f"{100 * share:.0f} %"
-
-
-def _photos(count: int) -> str:
-    return "1 photo" if count == 1 else f"{count:,} photos"
 
 
 def disagreement(names: Sequence[tuple[str, str]]) -> str:

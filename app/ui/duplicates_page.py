@@ -20,6 +20,7 @@ from app.ui.task_panel import preparing
 from app.ui.tiles import photo_tiles
 from indexer.duplicates import Copy, DuplicateGroup, wasted_bytes
 from indexer.gallery import Gallery
+from indexer.wording import counted
 from training.console import readable
 
 # How alike two photos must be to be listed together, by name.
@@ -100,10 +101,7 @@ def _groups(gallery: Gallery, strictness: str) -> Sequence[DuplicateGroup] | Non
 def _listed(gallery: Gallery, groups: Sequence[DuplicateGroup]) -> None:
     files = sum(len(group.others) for group in groups)
     size = look.size(sum(wasted_bytes(group) for group in groups))
-    look.strong(
-        f"{len(groups):,} {'group' if len(groups) == 1 else 'groups'}: "
-        f"{files:,} {'file' if files == 1 else 'files'} ({size}) could go"
-    )
+    look.strong(f"{counted(len(groups), 'group')}: {counted(files, 'file')} ({size}) could go")
     pages = -(-len(groups) // GROUPS_A_PAGE)
     number = 1
     if pages > 1:

@@ -8,6 +8,7 @@ from app.desk import Action, class_rows, take
 from app.ui import look
 from app.ui.person import who
 from app.ui.served import library
+from indexer.wording import counted
 
 
 def label_bar(ids: Sequence[int], *, source: str, key: str, done: Callable[[], None]) -> None:
@@ -21,7 +22,7 @@ def label_bar(ids: Sequence[int], *, source: str, key: str, done: Callable[[], N
     """
     if library().read_only:
         return
-    count = f"{len(ids):,} photo{'' if len(ids) == 1 else 's'}"
+    count = counted(len(ids), "photo")
     # It stays until the next action: any other run would wipe it away before it is read.
     if said := st.session_state.get(f"{key}-said", ""):
         look.notice(said)

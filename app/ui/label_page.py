@@ -26,6 +26,7 @@ from app.ui.pictures import thumb_url, view_url
 from app.ui.served import library
 from indexer.gallery import Gallery
 from indexer.labels import NONE
+from indexer.wording import counted
 from training.console import readable
 
 DESK = "desk"
@@ -110,8 +111,7 @@ def _said(labelled: int) -> str:
         return "What the classifier takes your photos for. Nobody can label here: read-only."
     if not labelled:
         return "Name what you want to tell apart, and show a few examples of each."
-    photos = "1 photo" if labelled == 1 else f"{labelled:,} photos"
-    return f"{photos} labelled. Every answer changes what is asked next."
+    return f"{counted(labelled, 'photo')} labelled. Every answer changes what is asked next."
 
 
 def _wall_choice(rows: Sequence[ClassRow], answers: Answers) -> str:

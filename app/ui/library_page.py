@@ -10,6 +10,7 @@ from app.ui import look
 from app.ui.served import library
 from app.ui.update_panel import update_panel
 from indexer.gallery import Gallery, GalleryInfo
+from indexer.wording import counted
 from training.console import readable
 from training.photos import SkippedFile
 
@@ -71,7 +72,7 @@ def _versions() -> list[str]:
 
 def _skipped(skipped: list[SkippedFile]) -> None:
     """The files that could not be used: to read, to search in, to take along."""
-    count = f"{len(skipped):,} {'file' if len(skipped) == 1 else 'files'}"
+    count = counted(len(skipped), "file")
     if not skipped:
         look.heading(
             "No file was skipped", detail="Everything in the folder is a photo in use.", level=2

@@ -11,6 +11,7 @@ from app.ui import look
 from app.ui.pictures import view_url, why_missing
 from app.ui.served import library
 from indexer.gallery import Gallery, PhotoFacts
+from indexer.wording import counted
 from training.console import readable
 from training.errors import LookalikeError
 
@@ -56,7 +57,7 @@ def _facts(gallery: Gallery, photo: PhotoFacts) -> None:
     _path("Path", gallery, photo.path)
     if photo.other_paths:
         count = len(photo.other_paths)
-        with st.expander(f"{count} exact {'copy' if count == 1 else 'copies'}"):
+        with st.expander(counted(count, "exact copy", "exact copies")):
             for path in photo.other_paths:
                 _path("", gallery, path)
 

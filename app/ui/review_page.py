@@ -19,6 +19,7 @@ from app.ui.photo_dialog import show_photo
 from app.ui.served import library
 from app.ui.tiles import photo_tiles
 from indexer.gallery import Gallery
+from indexer.wording import counted
 
 # How often the page looks whether a judgement is ready.
 SECONDS_BETWEEN_LOOKS = 1.0
@@ -72,11 +73,9 @@ def _summary(answers: Answers, review: Review | None) -> str:
     if review is None:
         return "How good the classifier is, as soon as there are labels to judge by."
     count = len(review.judgement.shots.ids)
-    newer = len(answers.labels) != count
-    return (
-        f"Judged on {count:,} labelled photos that it had not seen{' until now' if newer else ''}: "
-        f"{review.quality.reason}."
-    )
+    newer = " until now" if len(answers.labels) != count else ""
+    photos = counted(count, "labelled photo")
+    return f"Judged on {photos} that it had not seen{newer}: {review.quality.reason}."
 
 
 def _nothing_yet(answers: Answers) -> None:
@@ -84,8 +83,9 @@ def _nothing_yet(answers: Answers) -> None:
     look.notice(
         "There is nothing to judge yet",
         detail=(
-            f"{count:,} photos are labelled. It takes two classes with two photos each, and the "
-            "figures get sharp from 20 photos a class on. The Label page is the place for it."
+            f"{counted(count, 'photo is', 'photos are')} labelled. It takes two classes with two "
+            "photos each, and the figures get sharp from 20 photos a class on. The Label page is "
+            "the place for it."
         ),
     )
 
@@ -145,7 +145,7 @@ def _doubts(gallery: Gallery, doubts: Sequence[Doubt], answers: Answers) -> None
         if not open_ones:
             return
         look.heading(
-            f"{len(open_ones):,} labels that look wrong",
+            counted(len(open_ones), "label that looks wrong", "labels that look wrong"),
             detail="The model, learned from the other labels, is sure of another class.",
             level=2,
         )
@@ -187,7 +187,7 @@ def _conflicts(gallery: Gallery) -> None:
         return
     with st.container(key="conflicts"):
         look.heading(
-            f"{len(conflicts):,} photos on which people disagree",
+            f"{counted(len(conflicts), 'photo')} on which people disagree",
             detail="The latest label counts until a review settles it.",
             level=2,
         )

@@ -18,6 +18,7 @@ from app.ui.served import library
 from app.ui.tiles import photo_tiles
 from app.uploads import MAX_UPLOAD_MEGABYTES
 from indexer.gallery import Gallery
+from indexer.wording import counted
 from training.console import readable
 from training.errors import LookalikeError
 
@@ -167,9 +168,8 @@ def _kept_uploads(link: Link) -> None:
     kept = library().uploads.kept()
     if not kept.count:
         return
-    images = "1 upload" if kept.count == 1 else f"{kept.count} uploads"
     with st.container(horizontal=True, vertical_alignment="center", key="kept"):
-        look.detail(f"{images} kept, {look.size(kept.size_bytes)}")
+        look.detail(f"{counted(kept.count, 'upload')} kept, {look.size(kept.size_bytes)}")
         st.button(
             "Clear",
             on_click=_forget_uploads,

@@ -13,6 +13,7 @@ from app.ui.person import who
 from app.ui.served import library
 from app.ui.tiles import paths_text
 from indexer.gallery import Gallery
+from indexer.wording import counted
 from training.errors import LookalikeError
 
 _TOLD = "selection-told"
@@ -66,7 +67,7 @@ def _others(gallery: Gallery, selection: Sequence[int], grid: str) -> None:
     copy_button(
         "Copy paths",
         key="copy-paths",
-        done=f"{count:,} {'path' if count == 1 else 'paths'} copied",
+        done=f"{counted(count, 'path')} copied",
         text=paths_text(gallery, selection),
     )
     for words, liked in (("More like these", True), ("Less like these", False)):
@@ -83,7 +84,7 @@ def _label(selection: Sequence[int], grid: str) -> None:
     except LookalikeError as error:
         st.session_state[_TOLD] = _Told(error.message, error.hint)
     else:
-        photos = "1 photo" if len(selection) == 1 else f"{len(selection):,} photos"
+        photos = counted(len(selection), "photo")
         st.session_state[_TOLD] = _Told(f"{photos} labelled “{name.strip()}”", undoable=True)
     st.session_state["label-selection"] = None
     clear_selection(grid)
@@ -101,7 +102,7 @@ def _tell(told: _Told) -> None:
 def _undo() -> None:
     undone = library().labels.undo(who=who())
     count = len(undone.photos) if undone else 0
-    back = f"{count:,} {'photo is' if count == 1 else 'photos are'} labelled as before"
+    back = f"{counted(count, 'photo is', 'photos are')} labelled as before"
     st.session_state[_TOLD] = _Told(back if count else "There was nothing to undo")
 
 
