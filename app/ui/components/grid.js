@@ -9,6 +9,10 @@
 
 const states = new WeakMap();
 
+// A click that leads to another search is not followed by a second one for so many milliseconds: that
+// one would carry the address from before, and bring the page back there.
+const PATIENCE = 1500;
+
 // What the buttons of a tile say, by what they do.
 const WORDS = {
   select: ["", "Select"],
@@ -39,6 +43,7 @@ export default function ({ data, parentElement: root, setStateValue, setTriggerV
       say(root, `${data.label}: ${data.tiles.length} photos`);
     }
     state.generation = data.generation;
+    state.left = -Infinity;
     state.current = 0;
     forget(state);
   }
@@ -50,6 +55,10 @@ export default function ({ data, parentElement: root, setStateValue, setTriggerV
   paint(root, state, data);
 
   const choose = (kind, index) => {
+    if (kind === "similar") {
+      if (performance.now() - state.left < PATIENCE) return;
+      state.left = performance.now();
+    }
     rove(wall, (state.current = index), false);
     if (kind === "open") refocusAfterDialog(state, wall);
     setTriggerValue(kind, state.tiles[index].id);
@@ -106,7 +115,14 @@ export default function ({ data, parentElement: root, setStateValue, setTriggerV
 }
 
 function firstState(wall) {
-  const state = { current: 0, generation: null, selected: new Set(), anchor: null, cleared: null };
+  const state = {
+    current: 0,
+    generation: null,
+    left: -Infinity, // when a click last led to another search
+    selected: new Set(),
+    anchor: null,
+    cleared: null,
+  };
   states.set(wall, state);
   // There is no `onfocusin` property to assign, so this one is added, once.
   wall.addEventListener("focusin", (event) => {
