@@ -69,6 +69,21 @@ def run_page(make_library: Callable[..., Library]) -> Callable[..., AppTest]:
 
 
 @pytest.fixture
+def page_of() -> Callable[[str], AppTest]:
+    """Shows one page of the library that is served, by its module: `page_of("review_page")`."""
+
+    def shown(name: str) -> AppTest:
+        script = (
+            "import streamlit as st\n"
+            f"from app.ui import frame, {name} as shown\n"
+            "frame.run([st.Page(shown.page, title='Shown', default=True)])\n"
+        )
+        return AppTest.from_string(script, default_timeout=SECONDS).run()
+
+    return shown
+
+
+@pytest.fixture
 def text_of() -> Callable[[AppTest], str]:
     """What a page says, as HTML."""
 

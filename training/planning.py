@@ -243,7 +243,10 @@ def _reasons(
     if config.freeze is None and start != "random":
         reasons.append("the first half of the network stays as it is: edges and textures are known")
     if config.interpolate is None and config.export == "auto" and start == "imagenet":
-        reasons.append("exports the start beside what is half way to the trained: best, measured")
+        reasons.append(
+            "unless class folders decide, a long run exports start and half way side by side: "
+            "best, measured"
+        )
     return reasons
 
 

@@ -2,7 +2,6 @@
 
 import json
 import time
-import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,12 +10,7 @@ import pytest
 from app.library import Library
 from app.ui import served
 
-with warnings.catch_warnings():
-    # Streamlit's own imports, not ours.
-    warnings.simplefilter("ignore")
-    from streamlit.testing.v1 import AppTest
-
-SECONDS = 60.0  # a slow machine's first run imports a lot
+SECONDS = 60.0
 
 
 @pytest.fixture
@@ -30,23 +24,7 @@ def library(wardrobe: Any) -> Iterator[Library]:
     made.close()
 
 
-def visited(name: str) -> AppTest:
-    """One page below the header."""
-    script = (
-        "import streamlit as st\n"
-        f"from app.ui import frame, {name} as shown\n"
-        "frame.run([st.Page(shown.page, title='Shown', default=True)])\n"
-    )
-    page = AppTest.from_string(script, default_timeout=SECONDS).run()
-    assert not page.exception, page.exception
-    return page
-
-
-def text_of(page: AppTest) -> str:
-    return "\n".join(block.proto.body for block in page.get("html"))
-
-
-def drawn_by(page: AppTest) -> list[dict[str, Any]]:
+def drawn_by(page: Any) -> list[dict[str, Any]]:
     """What the components of a page were given."""
     found = [json.loads(c.proto.json or "null") for c in page.get("bidi_component")]
     return [data for data in found if isinstance(data, dict)]
@@ -56,8 +34,10 @@ def drawn_by(page: AppTest) -> list[dict[str, Any]]:
     "name",
     ["search", "label_page", "review_page", "map_page", "duplicates_page", "library_page"],
 )
-def test_every_page_says_so_and_has_no_button_that_writes(library: Library, name: str) -> None:
-    page = visited(name)
+def test_every_page_says_so_and_has_no_button_that_writes(
+    library: Library, name: str, page_of: Any, text_of: Any
+) -> None:
+    page = page_of(name)
     assert "Read-only" in text_of(page)
     words = [button.label for button in page.button]
     assert not {"Update now", "Undo", "red", "blue"} & set(words), words
@@ -65,8 +45,10 @@ def test_every_page_says_so_and_has_no_button_that_writes(library: Library, name
     assert "Labelling as" not in "\n".join(block.label or "" for block in page.get("popover"))
 
 
-def test_the_desk_shows_a_wall_of_guesses_where_nothing_can_be_said(library: Library) -> None:
-    page = visited("label_page")
+def test_the_desk_shows_a_wall_of_guesses_where_nothing_can_be_said(
+    library: Library, page_of: Any
+) -> None:
+    page = page_of("label_page")
     [desk] = [data for data in drawn_by(page) if "photos" in data]
     assert desk["readOnly"]
     assert desk["mode"] == "grid"
@@ -74,13 +56,15 @@ def test_the_desk_shows_a_wall_of_guesses_where_nothing_can_be_said(library: Lib
     assert "Correct what is wrong" not in desk["about"]
 
 
-def test_photos_of_the_review_cannot_be_selected(library: Library) -> None:
+def test_photos_of_the_review_cannot_be_selected(
+    library: Library, page_of: Any, text_of: Any
+) -> None:
     library.labelling.answers()
     end = time.monotonic() + SECONDS
     while library.labelling.judging() and time.monotonic() < end:
         time.sleep(0.05)
-    page = visited("review_page")
-    assert "1 labels that look wrong" in text_of(page)
+    page = page_of("review_page")
+    assert "1 label that looks wrong" in text_of(page)
     assert not [b.label for b in page.button if b.label.startswith("The model is right")]
     assert "on which people disagree" in text_of(page)
     grids = [data for data in drawn_by(page) if "selectable" in data]
