@@ -17,6 +17,7 @@ from training.spec import ENCODER_FILE, EncoderSpec
 
 START_FILE = "start.safetensors"
 TRAINED_FILE = "trained.safetensors"
+INTERPOLATED_FILE = "interpolated.safetensors"
 CHECKPOINT_FILE = "checkpoint.safetensors"
 
 

@@ -96,10 +96,14 @@ def finish(
     origin = _origin(plan, ready.spec.origin, epochs)
     as_trained = replace(specs[TRAINED], origin=f"{origin}, as trained")
     save_encoder(run.trained, as_trained, _tensors(ready))
-    named = {START: ready.spec.origin, TRAINED: origin}
-    named[INTERPOLATED] = f"{origin}, {plan.interpolate:g} of the way from the start"
-    named[PAIR] = f"{named[INTERPOLATED]}, beside it"
-    spec = replace(specs[chosen.name], origin=named[chosen.name])
+    origins = {START: ready.spec.origin, TRAINED: origin}
+    origins[INTERPOLATED] = f"{origin}, {plan.interpolate:g} of the way from the start"
+    origins[PAIR] = f"{origins[INTERPOLATED]}, beside it"
+    for candidate in judged:
+        if candidate.name == INTERPOLATED:
+            between = replace(specs[INTERPOLATED], origin=origins[INTERPOLATED])
+            save_encoder(run.interpolated, between, candidate.tensors)
+    spec = replace(specs[chosen.name], origin=origins[chosen.name])
     report = RunReport(
         run=str(run.path),
         photos=len(ready.photos),

@@ -13,7 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from training.checkpoint import CHECKPOINT_FILE, START_FILE, TRAINED_FILE
+from training.checkpoint import (
+    CHECKPOINT_FILE,
+    INTERPOLATED_FILE,
+    START_FILE,
+    TRAINED_FILE,
+)
 from training.config import TrainConfig, config_from_json
 from training.errors import RunError
 from training.files import atomic_write, mark_folder
@@ -61,6 +66,11 @@ class RunFolder:
     def trained(self) -> Path:
         """The weights at the end of training."""
         return self.path / TRAINED_FILE
+
+    @property
+    def interpolated(self) -> Path:
+        """The weights between start and trained, where the run made any."""
+        return self.path / INTERPOLATED_FILE
 
     @property
     def supervised(self) -> Path:

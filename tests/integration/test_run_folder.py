@@ -5,11 +5,13 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+import torch
 
 from training.checkpoint import load_encoder
 from training.config import TrainConfig, config_from_json
 from training.engine import pretrain
 from training.errors import RunError
+from training.pair import members
 from training.runs import CONFIG_FILE, RunFolder
 
 
@@ -26,6 +28,9 @@ def test_a_pair_can_be_asked_for_and_is_what_searches_use(finished_run: Any) -> 
     assert pair.spec.embedding_dim == 2 * start.spec.embedding_dim
     assert "beside" in pair.spec.origin
     assert not start.same_network(pair)
+    between = load_encoder(run.interpolated)
+    assert between.spec.embedding_dim == start.spec.embedding_dim
+    assert all(torch.equal(between.tensors[n], t) for n, t in members(pair.tensors)[1].items())
 
 
 def test_a_run_that_somebody_trains_is_refused_and_left_alone(
