@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from app.fewshot import Head
-from app.judging import fit_as_judged, judge
-from app.quality import Quality
-from app.suggest import Scored
+from app.fewshot.estimator import Head
+from app.fewshot.judging import fit_as_judged, judge
+from app.fewshot.quality import Quality
+from app.fewshot.suggest import Scored
 from indexer.duplicates import near_groups
 from indexer.gallery import Gallery
 from indexer.labels import Label, Labels

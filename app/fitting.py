@@ -10,10 +10,10 @@ import numpy as np
 from app.answers import Judgement, Shots, judged
 from app.classifier import ClassifierFacts
 from app.exports.classifier import ClassifierReport, export_classifier
-from app.fewshot import Head
-from app.judging import fit_as_judged
-from app.quality import Quality
-from app.rejection import DEFAULT_SETTING, Rejection
+from app.fewshot.estimator import Head
+from app.fewshot.judging import fit_as_judged
+from app.fewshot.quality import Quality
+from app.fewshot.rejection import DEFAULT_SETTING, Rejection
 from indexer.duplicates import near_groups
 from indexer.folder import GalleryFolder
 from indexer.gallery import Gallery

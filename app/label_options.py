@@ -6,8 +6,8 @@ from pathlib import Path
 import click
 
 from app.answers import Shots, shots_of
+from app.fewshot.rejection import DEFAULT_SETTING
 from app.imports import read_csv
-from app.rejection import DEFAULT_SETTING
 from indexer.folder import GalleryFolder
 from indexer.gallery import Gallery
 from indexer.labels import Label, Labels

@@ -5,10 +5,10 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict
 
+from app.fewshot.intervals import Interval, in_words
+from app.fewshot.quality import ClassQuality, Quality
 from app.fitting import Fitted
 from app.imports import ImportReport
-from app.intervals import Interval, in_words
-from app.quality import ClassQuality, Quality
 from indexer.labels import Labels
 from indexer.wording import shown
 

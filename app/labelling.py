@@ -13,9 +13,9 @@ from functools import partial
 
 from app.answers import Answers, Judgement, answered, judged
 from app.background import Latest
+from app.fewshot.regions import Regions, find_regions
+from app.fewshot.suggest import Photos, Suggestion, explores, suggest, suggest_of
 from app.prepared import Prepared
-from app.regions import Regions, find_regions
-from app.suggest import Photos, Suggestion, explores, suggest, suggest_of
 from app.task import Failure, failure
 from indexer.gallery import Gallery
 from indexer.labels import Labels, NewLabel, Undone

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import click
 
-from app.access import Access, Secret, new_token, read_password
-from app.hosts import hosts_of, is_address, is_loopback, is_name
+from app.door.access import Access, Secret, new_token, read_password
+from app.door.hosts import hosts_of, is_address, is_loopback, is_name
+from app.door.listening import DEFAULT_PORT, free_port, url_of
 from app.library import Library
-from app.listening import DEFAULT_PORT, free_port, url_of
 from app.ui.doorway import TOKEN
 from app.ui.serving import Server, serve
 from indexer.folder import GalleryFolder

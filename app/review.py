@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from app.answers import Answers, Judgement
+from app.fewshot.intervals import ENOUGH, Interval, in_words
+from app.fewshot.quality import Quality, SourceAccuracy
+from app.fewshot.rejection import Evidence, Outlook, Rejection
 from app.fitting import fitted
-from app.intervals import ENOUGH, Interval, in_words
-from app.quality import Quality, SourceAccuracy
-from app.rejection import Evidence, Outlook, Rejection
 from indexer.gallery import Gallery
 from indexer.wording import counted
 

@@ -8,8 +8,8 @@ from urllib.parse import urlencode
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 
-from app.access import Access, Secret
-from app.hosts import Hosts, hosts_of
+from app.door.access import Access, Secret
+from app.door.hosts import Hosts, hosts_of
 from app.ui.doorway import Doorway
 
 HOST = "photos.example.org"

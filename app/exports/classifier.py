@@ -9,7 +9,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from app.classifier import CLASSIFIER_KEY, NEAR, PROBABILITIES, Classifier, ClassifierFacts
-from app.fewshot import Head
+from app.fewshot.estimator import Head
 from indexer.encoder import OUTPUT, OnnxEncoder, read_encoder
 from training.errors import LabelError
 from training.files import replacing

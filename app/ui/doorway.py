@@ -16,8 +16,8 @@ from starlette.requests import HTTPConnection, Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app.access import PASS_SECONDS, Access, Tries
-from app.hosts import Hosts, is_own_page
+from app.door.access import PASS_SECONDS, Access, Tries
+from app.door.hosts import Hosts, is_own_page
 from app.ui import sign_in
 
 HEALTH = "/_stcore/health"

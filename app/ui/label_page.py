@@ -17,8 +17,8 @@ from app.desk import (
     take,
     words_above,
 )
+from app.fewshot.suggest import Suggestion
 from app.labelling import Standing, source_of
-from app.suggest import Suggestion
 from app.ui import look
 from app.ui.components.labeller import Card, Desk, Mode, labeller
 from app.ui.person import person_field, who

@@ -6,7 +6,7 @@ import streamlit as st
 
 from app.answers import Answers
 from app.desk import Action, Answer, agree, take
-from app.rejection import DEFAULT_SETTING
+from app.fewshot.rejection import DEFAULT_SETTING
 from app.review import Doubt, Review, disagreement, rejection_words, scores, share_words
 from app.ui import look
 from app.ui.address import arrived, find_similar_on_search

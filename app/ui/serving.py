@@ -11,8 +11,8 @@ from starlette.datastructures import MutableHeaders
 from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.access import Access
-from app.hosts import Hosts
+from app.door.access import Access
+from app.door.hosts import Hosts
 from app.library import Library
 from app.ui import served
 from app.ui.doorway import Doorway

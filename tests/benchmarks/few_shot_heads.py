@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 from sklearn.metrics import f1_score
 
-from app.calibration import best_temperature
-from app.heads import Logistic, NearestMean
+from app.fewshot.calibration import best_temperature
+from app.fewshot.heads import Logistic, NearestMean
 from indexer.encoder import BATCH, OnnxEncoder
 from training.photos import read_photo
 

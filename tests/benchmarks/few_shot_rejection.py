@@ -17,9 +17,9 @@ import numpy as np
 from few_shot_heads import embedded
 from sklearn.metrics import roc_auc_score
 
-from app.fewshot import fit_head
-from app.judging import fit_as_judged, judge
-from app.rejection import Rejection
+from app.fewshot.estimator import fit_head
+from app.fewshot.judging import fit_as_judged, judge
+from app.fewshot.rejection import Rejection
 from indexer.encoder import OnnxEncoder
 
 SIGNS = ("share", "logit", "nearest example", "three nearest", "class mean")

@@ -16,10 +16,10 @@ from typing import TypeVar
 
 import numpy as np
 
-from app.fewshot import LOGISTIC, MEAN, fit_head
-from app.judging import judge
-from app.regions import find_regions
-from app.suggest import Photos, Scored, suggest, suggest_of
+from app.fewshot.estimator import LOGISTIC, MEAN, fit_head
+from app.fewshot.judging import judge
+from app.fewshot.regions import find_regions
+from app.fewshot.suggest import Photos, Scored, suggest, suggest_of
 
 T = TypeVar("T")
 

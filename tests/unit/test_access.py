@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from app.access import (
+from app.door.access import (
     LONGEST_PASSWORD,
     PASS_SECONDS,
     SHORTEST_PASSWORD,

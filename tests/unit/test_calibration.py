@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from app.calibration import MOST_LOSS, balanced, best_temperature, losses
-from app.heads import softmax
+from app.fewshot.calibration import MOST_LOSS, balanced, best_temperature, losses
+from app.fewshot.heads import softmax
 
 
 def test_loss_is_minus_the_log_of_the_share_given(rng: np.random.Generator) -> None:

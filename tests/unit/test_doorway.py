@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from app.access import PASS_SECONDS, Access
+from app.door.access import PASS_SECONDS, Access
 
 # As tests/fixtures_doors.py has them.
 HOST = "photos.example.org"

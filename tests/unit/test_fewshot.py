@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.fewshot import LOGISTIC, MEAN, fit_head, rank_by_examples
+from app.fewshot.estimator import LOGISTIC, MEAN, fit_head, rank_by_examples
 from indexer.labels import NONE
 from training.errors import LabelError
 

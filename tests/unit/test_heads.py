@@ -7,7 +7,7 @@ import pytest
 from scipy.optimize import minimize
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from app.heads import Logistic, NearestMean, softmax
+from app.fewshot.heads import Logistic, NearestMean, softmax
 
 
 # Scikit-learn's own; the two estimators take no weights and no sparse input, which it notices.

@@ -4,7 +4,7 @@ import socket
 
 import pytest
 
-from app.hosts import hosts_of, is_own_page
+from app.door.hosts import hosts_of, is_own_page
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "127.0.0.5", "::1"])

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import f1_score
 
-from app.intervals import in_words, macro_f1, wilson
+from app.fewshot.intervals import in_words, macro_f1, wilson
 
 
 def test_a_percentage_needs_twenty_labels() -> None:

@@ -8,12 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import confusion_matrix
 
-from app.calibration import losses
-from app.fewshot import LOGISTIC, MEAN, fit_head
-from app.folds import Labelled, divided, held_out_logits
-from app.heads import NearestMean
-from app.judging import fit_as_judged, judge
-from app.quality import Quality
+from app.fewshot.calibration import losses
+from app.fewshot.estimator import LOGISTIC, MEAN, fit_head
+from app.fewshot.folds import Labelled, divided, held_out_logits
+from app.fewshot.heads import NearestMean
+from app.fewshot.judging import fit_as_judged, judge
+from app.fewshot.quality import Quality
 from training.errors import Interrupted, LabelError
 
 

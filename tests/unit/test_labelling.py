@@ -12,8 +12,8 @@ from PIL import Image
 
 from app.answers import Answers, judged, shots_of
 from app.desk import coming
+from app.fewshot.suggest import Suggestion
 from app.labelling import Labelling, Standing, source_of
-from app.suggest import Suggestion
 from indexer.labels import NONE, Labels
 from training.errors import GalleryError, Interrupted, LabelError
 

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.fewshot import Head, fit_head
-from app.judging import fit_as_judged, judge
-from app.rejection import Rejection
+from app.fewshot.estimator import Head, fit_head
+from app.fewshot.judging import fit_as_judged, judge
+from app.fewshot.rejection import Rejection
 from indexer.labels import NONE
 
 

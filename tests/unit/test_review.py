@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from app.answers import Answers, judged
-from app.intervals import Interval
+from app.fewshot.intervals import Interval
+from app.fewshot.quality import SourceAccuracy
+from app.fewshot.rejection import Outlook
 from app.labelling import Labelling
-from app.quality import SourceAccuracy
-from app.rejection import Outlook
 from app.review import Review, Reviews, rejection_words, scores, share_words
 from indexer.labels import Labels
 

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.fewshot import fit_head
-from app.regions import Regions, find_regions
-from app.suggest import Photos, Scored, suggest, suggest_of
+from app.fewshot.estimator import fit_head
+from app.fewshot.regions import Regions, find_regions
+from app.fewshot.suggest import Photos, Scored, suggest, suggest_of
 from indexer.labels import NONE
 
 

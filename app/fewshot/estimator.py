@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from app.heads import LOGISTIC_C, Logistic, NearestMean, softmax
+from app.fewshot.heads import LOGISTIC_C, Logistic, NearestMean, softmax
 from indexer.labels import NONE
 from training.errors import LabelError
 

@@ -16,10 +16,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from app.fewshot import Head
-from app.heads import EPSILON, softmax
-from app.intervals import Interval, wilson
-from app.quality import Quality
+from app.fewshot.estimator import Head
+from app.fewshot.heads import EPSILON, softmax
+from app.fewshot.intervals import Interval, wilson
+from app.fewshot.quality import Quality
 from indexer.labels import NONE
 
 # Where a slider begins.

@@ -10,12 +10,20 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from app.calibration import balanced, best_temperature, losses
-from app.fewshot import CHOSEN_FROM, LOGISTIC, LOGISTIC_FROM, MEAN, Head, fit_head, smallest_class
-from app.folds import Fold, Labelled, divided, held_out_logits
-from app.heads import LOGISTIC_C, Logistic, NearestMean, softmax
-from app.intervals import f1_scores, macro_f1
-from app.quality import AUDIT, Candidate, Quality, by_source, per_class, suspicious
+from app.fewshot.calibration import balanced, best_temperature, losses
+from app.fewshot.estimator import (
+    CHOSEN_FROM,
+    LOGISTIC,
+    LOGISTIC_FROM,
+    MEAN,
+    Head,
+    fit_head,
+    smallest_class,
+)
+from app.fewshot.folds import Fold, Labelled, divided, held_out_logits
+from app.fewshot.heads import LOGISTIC_C, Logistic, NearestMean, softmax
+from app.fewshot.intervals import f1_scores, macro_f1
+from app.fewshot.quality import AUDIT, Candidate, Quality, by_source, per_class, suspicious
 
 # Tried from 20 labels a class on, beside the default.
 STRENGTHS = (0.1, 0.3, 3.0, 10.0)

@@ -3,7 +3,7 @@
 The secret is a password that somebody chose, or a token that was drawn for this start and travels
 in a link. A browser that said it once gets a pass to show with every request: the time it was
 given, signed with a key that is derived from the secret. So passes end with the secret, and no
-list of them is kept. Hosts are a matter of their own: app/hosts.py.
+list of them is kept. Hosts are a matter of their own: app/door/hosts.py.
 """
 
 import hashlib

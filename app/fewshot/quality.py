@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from app.folds import Labelled
-from app.intervals import HIGH, Interval, wilson
+from app.fewshot.folds import Labelled
+from app.fewshot.intervals import HIGH, Interval, wilson
 
 # The source of labels on photos drawn at random.
 AUDIT = "random"

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.model_selection import StratifiedGroupKFold
 
-from app.heads import LinearHead
+from app.fewshot.heads import LinearHead
 from training.errors import Interrupted, LabelError
 
 MOST_FOLDS = 5

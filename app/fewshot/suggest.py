@@ -13,8 +13,8 @@ from typing import TypeVar
 
 import numpy as np
 
-from app.fewshot import LOGISTIC_FROM, Head
-from app.regions import Regions
+from app.fewshot.estimator import LOGISTIC_FROM, Head
+from app.fewshot.regions import Regions
 from indexer.duplicates import NEAR
 from indexer.labels import NONE
 

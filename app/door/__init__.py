@@ -1,0 +1,1 @@
+"""Where the app listens, under which names, and to whom it opens."""
