@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 import click
 
 from training.compare_cli import command as compare_command
-from training.config import DEVICES, EXPORTS, TrainConfig, parse_budget, read_config_file
+from training.config import DEVICES, EXPORT_CHOICES, TrainConfig, parse_budget, read_config_file
 from training.console import ConsoleProgress, readable, run_command, stop_on_interrupt
 from training.dispatch import DefaultCommand
 from training.distributed import joined, restarted
@@ -62,7 +62,7 @@ from training.runs import CONFIG_FILE
 )
 @click.option(
     "--export",
-    type=click.Choice(("auto", *EXPORTS)),
+    type=click.Choice(EXPORT_CHOICES),
     help="Which weights to search with: the pair is the start and the interpolated side by side.  "
     "[default: auto]",
 )

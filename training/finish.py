@@ -72,7 +72,7 @@ class RunReport:
 def finish(
     ready: Prepared, monitor: Monitor, ending: Ending, stop: Callable[[], bool]
 ) -> RunReport:
-    """Judge start, trained and interpolated weights, export one of them, write the report.
+    """Judge all weights that could be exported, export some of them, write the report.
 
     Raises:
         Interrupted: `stop` said so; resuming judges again, it need not train again.
@@ -94,15 +94,21 @@ def finish(
     epochs = ending.steps * plan.batch_size / max(1, len(ready.photos) - len(monitor))
     chosen, why = choose_export(judged, plan, epochs, asked=asked)
     origin = _origin(plan, ready.spec.origin, epochs)
-    as_trained = replace(specs[TRAINED], origin=f"{origin}, as trained")
-    save_encoder(run.trained, as_trained, _tensors(ready))
-    origins = {START: ready.spec.origin, TRAINED: origin}
-    origins[INTERPOLATED] = f"{origin}, {plan.interpolate:g} of the way from the start"
-    origins[PAIR] = f"{origins[INTERPOLATED]}, beside it"
+    between = f"{origin}, {plan.interpolate:g} of the way from the start"
+    kept = {
+        TRAINED: (run.trained, f"{origin}, as trained"),
+        INTERPOLATED: (run.interpolated, between),
+    }
     for candidate in judged:
-        if candidate.name == INTERPOLATED:
-            between = replace(specs[INTERPOLATED], origin=origins[INTERPOLATED])
-            save_encoder(run.interpolated, between, candidate.tensors)
+        if candidate.name in kept:
+            file, said = kept[candidate.name]
+            save_encoder(file, replace(specs[candidate.name], origin=said), candidate.tensors)
+    origins = {
+        START: ready.spec.origin,
+        TRAINED: origin,
+        INTERPOLATED: between,
+        PAIR: f"{between}, beside it",
+    }
     spec = replace(specs[chosen.name], origin=origins[chosen.name])
     report = RunReport(
         run=str(run.path),

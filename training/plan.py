@@ -16,8 +16,8 @@ from training.progress import duration
 TRAINING_MIN = 50
 
 # Measured on photos of garments and on CIFAR-10: from ImageNet weights ten epochs make search
-# worse, sixty of BYOL come level, and half way between start and trained is better than both.
-# Below thirty the start alone is exported.
+# worse and sixty of BYOL come level; half way between start and trained they are better, and
+# beside the start better still. Below thirty the start alone is exported.
 EPOCHS_WORTH_EXPORTING = 30
 
 
@@ -39,7 +39,7 @@ class Plan:
     network: Network
     method: str
     start: str  # imagenet, random or file
-    embed_size: int  # of trained and interpolated weights
+    embed_size: int  # of all weights but the start's own
     start_size: int  # of the start's own
     cache_size: int
     batch_size: int
