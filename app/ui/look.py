@@ -2,22 +2,24 @@
 
 from collections.abc import Mapping, Sequence
 from html import escape
-from importlib.resources import files
 
 import streamlit as st
 from PIL import Image, ImageDraw
 
+from app.ui.components.beside import beside
+
 # Two overlapping frames, one like the other; page.css draws the same mark.
 BLUE = "#1f5fd0"
 PALE = "#8ab4ff"
+
+_STYLES = ("page.css", "page_search.css", "page_review.css", "page_parts.css")
 
 
 def dress(title: str) -> None:
     """Set up the page: title, icon, width and style; first thing in every page."""
     # An icon by name would be fetched from a font server; an image is sent from here.
     st.set_page_config(page_title=f"{title} · Lookalike", page_icon=_icon(), layout="wide")
-    style = files("app.ui.components").joinpath("page.css").read_text(encoding="utf-8")
-    st.html(f"<style>{style}</style>")
+    st.html(f"<style>{beside(*_STYLES)}</style>")
 
 
 def brand() -> None:
@@ -139,7 +141,7 @@ def notice(text: str, *, detail: str = "") -> None:
 
 
 def photo(url: str, *, name: str) -> None:
-    """A photo, whole: page.css bounds its height where it stands."""
+    """A photo, whole: page_search.css bounds its height where it stands."""
     st.html(f'<figure class="ll-photo"><img src="{escape(url)}" alt="{escape(name)}"></figure>')
 
 

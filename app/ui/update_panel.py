@@ -26,16 +26,16 @@ def update_panel(gallery: Gallery) -> None:
         )
         return
     status = library().updates.status()
-    running = status is not None and status.is_running
+    at_work = status is not None and status.is_running
     # What ended before this visit, or in its sight, needs no second look at the page.
-    st.session_state[_SEEN] = status.number if status and not running else None
+    st.session_state[_SEEN] = status.number if status and not at_work else None
     look.heading(
         "Update",
         detail="Looks for photos that are new, changed, moved or gone. "
         "Searching goes on meanwhile.",
         level=2,
     )
-    st.fragment(_progress, run_every=SECONDS_BETWEEN_LOOKS if running else None)(gallery)
+    st.fragment(_progress, run_every=SECONDS_BETWEEN_LOOKS if at_work else None)(gallery)
 
 
 def _progress(gallery: Gallery) -> None:

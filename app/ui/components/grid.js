@@ -9,8 +9,8 @@
 
 const states = new WeakMap();
 
-// A click that leads to another search is not followed by a second one for so many milliseconds: that
-// one would carry the address from before, and bring the page back there.
+// A click that leads to another search is not followed by a second one for so many milliseconds:
+// that one would carry the address from before, and bring the page back there.
 const PATIENCE = 1500;
 
 // What the buttons of a tile say, by what they do.

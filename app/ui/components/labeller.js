@@ -80,7 +80,7 @@ function send(s) {
 function lookSoon(s, after = LOOK_AFTER) {
   clearTimeout(s.looking);
   s.desk.dataset.fresh = s.data.fresh;
-  if (s.data.fresh || s.data.coming && s.data.known === null) return;
+  if (s.data.fresh || (s.data.coming && s.data.known === null)) return;
   s.looking = setTimeout(() => {
     if (!s.desk.isConnected) return;
     s.looks = (s.looks ?? 0) + 1;

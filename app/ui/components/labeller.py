@@ -123,7 +123,15 @@ def _stored_key(key: str) -> str:
     return f"{key}-stored"
 
 
-_PARTS = (
+_STYLES = (
+    "announcer.css",
+    "labeller.css",
+    "labeller_classes.css",
+    "labeller_queue.css",
+    "labeller_wall.css",
+)
+
+_SCRIPTS = (
     "labeller.js",
     "labeller_classes.js",
     "labeller_queue.js",
@@ -135,6 +143,6 @@ _PARTS = (
 _desk = st.components.v2.component(
     "lookalike_labeller",
     html=beside("labeller.html"),
-    css=beside("announcer.css", "labeller.css"),
-    js=beside(*_PARTS),
+    css=beside(*_STYLES),
+    js=beside(*_SCRIPTS),
 )

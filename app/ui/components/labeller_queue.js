@@ -56,7 +56,8 @@ function showQueue(s) {
   const view = s.root.querySelector(".queue");
   const photo = s.queue[s.at];
   view.classList.toggle("over", !photo);
-  view.querySelector(".end").textContent = s.waiting.length || !s.data.fresh ? "Fetching more photos…" : s.data.end;
+  const more = s.waiting.length || !s.data.fresh;
+  view.querySelector(".end").textContent = more ? "Fetching more photos…" : s.data.end;
   showStrip(s, view.querySelector(".strip"));
   if (!photo) return;
   const picture = view.querySelector(".large img");
