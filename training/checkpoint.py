@@ -56,20 +56,25 @@ def load_encoder(path: Path) -> EncoderWeights:
     Raises:
         EncoderError: there is none, or it is damaged.
     """
-    file = path / ENCODER_FILE if path.is_dir() else path
-    if not file.is_file():
-        raise EncoderError(
-            f"there is no encoder at {file}",
-            hint="train one with `ssl-train PHOTOS`, or name a run folder or a .safetensors file",
-        )
-    tensors, metadata = _read(file)
-    if "spec" not in metadata:
+    file = _encoder_file(path)
+    spec, tensors = load_weights(file)
+    if spec is None:
         raise EncoderError(
             f"{file} holds weights, but not an encoder of Lookalike",
             hint="give a run folder, or a .safetensors file from one",
         )
-    digest = hashlib.sha256(file.read_bytes()).hexdigest()
-    return EncoderWeights(EncoderSpec.from_json(metadata["spec"]), tensors, digest)
+    return EncoderWeights(spec, tensors, hashlib.sha256(file.read_bytes()).hexdigest())
+
+
+def load_weights(path: Path) -> tuple[EncoderSpec | None, dict[str, Tensor]]:
+    """Read the weights of a run folder, or of any safetensors file, and the spec where it has one.
+
+    Raises:
+        EncoderError: there are none, or they are damaged.
+    """
+    tensors, metadata = _read(_encoder_file(path))
+    spec = EncoderSpec.from_json(metadata["spec"]) if "spec" in metadata else None
+    return spec, tensors
 
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
@@ -94,6 +99,16 @@ def load_checkpoint(path: Path) -> Checkpoint:
             f"the checkpoint {path} is damaged",
             hint="start the run anew in another folder with -o",
         ) from None
+
+
+def _encoder_file(path: Path) -> Path:
+    file = path / ENCODER_FILE if path.is_dir() else path
+    if not file.is_file():
+        raise EncoderError(
+            f"there is no encoder at {file}",
+            hint="train one with `ssl-train PHOTOS`, or name a run folder or a .safetensors file",
+        )
+    return file
 
 
 def _read(file: Path) -> tuple[dict[str, Tensor], dict[str, str]]:

