@@ -19,7 +19,7 @@ from training.monitor import Monitor, MonitorSettings, split_held_out
 from training.plan import TRAINING_MIN
 from training.prepare import Prepared, Surroundings, prepare, resume_hint
 from training.spec import Preprocessing
-from training.trainer import STEPS_PER_LOG, Clock, Trainer, check_finite
+from training.trainer import STEPS_PER_LOG, Clock, Pace, Trainer, check_finite
 from training.views_sheet import write_views
 
 MEASUREMENTS = 10  # of held-out quality, spread evenly over a run
@@ -129,7 +129,7 @@ class _Session:
     def _train(self, log: MetricsLog | None) -> None:
         trainer, clock = self.trainer, self.clock
         due = int(clock.progress(trainer.step) * MEASUREMENTS) + 1
-        saved = logged = time.monotonic()
+        saved, pace = time.monotonic(), Pace(trainer.step)
         while (progress := self._progress(trainer.step)) < 1.0:
             before = clock.seconds()
             # The middle of the step: the first one learns too, and the last not quite nothing.
@@ -137,16 +137,16 @@ class _Session:
                 self.batches.at(trainer.step), self._progress(trainer.step + 0.5)
             )
             if trainer.step % STEPS_PER_LOG == 0:
-                self._log_step(log, loss, progress, time.monotonic() - logged)
-                logged = time.monotonic()
+                self._log_step(log, loss, progress, pace.at(trainer.step))
             if anyone(self.stop()):
                 self._interrupt()
             if MEASUREMENTS > due <= clock.progress(trainer.step) * MEASUREMENTS:
-                self._measure(log)
+                with pace.paused():
+                    self._measure(log)
                 due += 1
-                logged = time.monotonic()
             if time.monotonic() - saved > self.seconds_between_checkpoints:
-                self._save()
+                with pace.paused():
+                    self._save()
                 saved = time.monotonic()
             self._advance(clock.seconds() - before)
 
@@ -155,13 +155,13 @@ class _Session:
         return total(self.clock.progress(step) if self.leads else 0.0)
 
     def _log_step(
-        self, log: MetricsLog | None, loss: Tensor, progress: float, seconds: float
+        self, log: MetricsLog | None, loss: Tensor, progress: float, steps_per_second: float
     ) -> None:
         value = mean(float(loss))
         check_finite(value, self.trainer.step, self.ready.plan.lr)
         if log is None:
             return
-        rate = STEPS_PER_LOG * self.ready.plan.batch_size / seconds
+        rate = steps_per_second * self.ready.plan.batch_size
         figures = {"loss": value, "lr": self.trainer.lr, "progress": progress}
         log.write(self.trainer.step, "train", {**figures, "photos_per_second": rate})
         self.facts |= {"loss": f"{value:.3f}", "photos/s": f"{rate:,.0f}"}

@@ -2,8 +2,11 @@
 
 import inspect
 import math
+import statistics
 import time
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -34,6 +37,9 @@ from training.shared_norm import share_batch_norm
 
 STEPS_PER_LOG = 10
 
+# A plan is timed by so many steps, or by as many as take so many seconds: long ones vary little.
+STEPS_TIMED, TIMED_ENOUGH = 3, 3.0
+
 # DistributedDataParallel says so of channels-last weights; nothing is wrong, and little is lost.
 warnings.filterwarnings("ignore", message="Grad strides do not match bucket view")
 
@@ -56,6 +62,28 @@ class Clock:
         if self.budget_seconds is not None:
             return min(1.0, self.seconds() / self.budget_seconds)
         return min(1.0, step / self.steps)
+
+
+@dataclass
+class Pace:
+    """Steps a second since it was last asked, without the time that other work took."""
+
+    step: int  # when it was last asked
+    since: float = field(default_factory=time.monotonic)
+
+    def at(self, step: int) -> float:
+        """Steps a second on the way to `step`."""
+        now = time.monotonic()
+        rate = (step - self.step) / max(now - self.since, 1e-9)
+        self.step, self.since = step, now
+        return rate
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """A block whose time does not count."""
+        began = time.monotonic()
+        yield
+        self.since += time.monotonic() - began
 
 
 class Trainer:
@@ -186,8 +214,8 @@ class Trainer:
         return seen
 
 
-def seconds_per_step(plan: Plan, backbone: Backbone, *, steps: int = 3) -> float:
-    """Median time of a training step on random pixels, after one that is not counted.
+def seconds_per_step(plan: Plan, backbone: Backbone) -> float:
+    """Median time of some training steps on random pixels, after one that is not counted.
 
     `backbone` is trained by it: give a copy.
 
@@ -197,12 +225,13 @@ def seconds_per_step(plan: Plan, backbone: Backbone, *, steps: int = 3) -> float
     trainer = Trainer(plan, backbone)
     with memory_watched(plan):
         batch = _random_batch(plan, trainer.device)
+    trainer.train_step(batch, 0.0)
     times: list[float] = []
-    for _ in range(steps + 1):
+    while len(times) < STEPS_TIMED and sum(times) < TIMED_ENOUGH:
         started = time.monotonic()
         trainer.train_step(batch, 0.0).item()
         times.append(time.monotonic() - started)
-    return sorted(times[1:])[steps // 2]
+    return statistics.median(times)
 
 
 def _random_batch(plan: Plan, device: torch.device) -> Batch:

@@ -54,7 +54,7 @@ def label_bar(ids: Sequence[int], *, source: str, key: str, done: Callable[[], N
                 max_chars=100,
                 placeholder="Name of a new class",
                 on_change=_label_new,
-                args=(tuple(ids), field, source, key, done),
+                args=(tuple(ids), used, source, key, done),
             )
 
 
@@ -75,9 +75,11 @@ def _undo(key: str) -> None:
 
 
 def _label_new(
-    ids: tuple[int, ...], field: str, source: str, key: str, done: Callable[[], None]
+    ids: tuple[int, ...], used: int, source: str, key: str, done: Callable[[], None]
 ) -> None:
-    name = str(st.session_state[field]).strip()
+    if st.session_state[f"{key}-named"] != used:
+        return  # The page sends what stood in a field again, until it has the next one.
+    name = str(st.session_state[f"{key}-new-{used}"]).strip()
     st.session_state[f"{key}-named"] += 1
     if name:
         _label(ids, name, source, key, done)

@@ -51,7 +51,8 @@ def test_a_cell_opens_its_photos_and_a_correction_is_stored(
     open_review(page, crowded)
     page.get_by_role("button", name="labelled warm, answered cold").click()
     photos = page.locator(".st-key-cell-photos")
-    expect(photos.locator(".tile.loaded").first).to_be_visible()
+    # Until then the grid below stands in this place.
+    expect(photos.locator(".tile.loaded")).to_have_count(3)
     first = photos.locator(".tile").first
     chosen = int(first.get_attribute("data-id") or 0)
     assert labels.of([chosen])[chosen].name == "warm"

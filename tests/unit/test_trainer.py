@@ -14,7 +14,7 @@ from training.memory import memory_watched
 from training.models import build_backbone
 from training.plan import Plan
 from training.planning import Survey, choose, choose_network
-from training.trainer import Clock, Trainer, check_finite, seconds_per_step
+from training.trainer import Clock, Pace, Trainer, check_finite, seconds_per_step
 
 PHOTOS = 20
 
@@ -163,3 +163,15 @@ def test_a_step_can_be_timed() -> None:
     plan = make_plan()
 
     assert seconds_per_step(plan, build_backbone(plan.network.backbone, small_stem=True)) > 0
+
+
+def test_a_pace_counts_steps_since_it_was_last_asked_and_leaves_out_pauses(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pace = Pace(step=3, since=100.0)
+    times = iter([101.0, 151.0, 104.0 + 50.0, 160.0])
+    monkeypatch.setattr("training.trainer.time.monotonic", lambda: next(times))
+    with pace.paused():  # from 101 to 151
+        pass
+    assert pace.at(11) == 8 / 4
+    assert pace.at(14) == 3 / 6
