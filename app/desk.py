@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from app.colours import GREY, colour_of
 from app.labelling import Standing
 from indexer.labels import NONE, Labels, NewLabel, Undone
-from indexer.wording import counted
 from training.errors import LookalikeError
+from training.wording import counted
 
 # Keys for the classes in the order they were made; 0 is for none of them.
 KEYS = "123456789"

@@ -17,9 +17,6 @@ from app.exports.xmp import write_sidecars
 from app.fitting import export, fit
 from app.imports import FoundLabels, read_class_folders, read_csv, store
 from app.label_options import (
-    DEVICE,
-    FOLDER,
-    PHOTOS,
     SETTING,
     shots_for,
     tell_problems,
@@ -34,6 +31,7 @@ from app.label_report import (
 )
 from app.predict_command import predict_command
 from indexer.catalogue import Catalogue
+from indexer.commands.shared import FOLDER, device_option, gallery_argument, photos_option
 from indexer.folder import GalleryFolder
 from indexer.gallery import Gallery, describe
 from indexer.labels import Labels
@@ -41,6 +39,7 @@ from indexer.wording import shown
 from training.console import ConsoleProgress, run_command, stop_on_interrupt
 from training.errors import ConfigError
 from training.files import atomic_write
+from training.wording import counted
 
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 
@@ -52,7 +51,7 @@ def cli() -> None:
 
 
 @cli.command("fit")
-@click.argument("gallery", type=FOLDER)
+@gallery_argument
 @click.option(
     "--shots",
     metavar="FILE.csv",
@@ -69,8 +68,8 @@ def cli() -> None:
     help="The classifier to write.",
 )
 @SETTING
-@PHOTOS
-@DEVICE
+@photos_option
+@device_option
 @_JSON
 def fit_command(
     *,
@@ -105,7 +104,7 @@ def fit_command(
 
 
 @cli.command("export")
-@click.argument("gallery", type=FOLDER)
+@gallery_argument
 @click.option(
     "--format",
     "form",
@@ -125,7 +124,7 @@ def fit_command(
 @click.option(
     "--with-location", is_flag=True, help="imagefolder: let copies keep the GPS position."
 )
-@PHOTOS
+@photos_option
 def export_command(
     gallery: Path,
     form: str,
@@ -143,21 +142,21 @@ def export_command(
     }
     if form in tables:
         _write(tables[form](labelled), out)
-        click.echo(f"exported {len(labelled):,} labelled photos", err=True)
+        click.echo(f"exported {counted(len(labelled), 'labelled photo')}", err=True)
         return
     if out is None:
         raise ConfigError(f"--format {form} makes a folder", hint="name it with -o FOLDER")
     root = photos or describe(gallery).photo_root
     if form == "xmp":
         written = write_sidecars(labelled, root, out)
-        click.echo(f"wrote {written:,} sidecars to {shown(out)}", err=True)
+        click.echo(f"wrote {counted(written, 'sidecar')} to {shown(out)}", err=True)
         return
     how = HowToCopy(copy=copy, keep_location=with_location)
     _tell_folder(write_image_folder(labelled, root, out, how), out)
 
 
 @cli.command("import")
-@click.argument("gallery", type=FOLDER)
+@gallery_argument
 @click.argument("labels", metavar="FILE.csv|FOLDER", type=FOLDER)
 @click.option("--who", metavar="NAME", help="Whose labels they are.  [default: your user name]")
 @_JSON
@@ -170,7 +169,7 @@ def import_command(gallery: Path, labels: Path, who: str | None, as_json: bool) 
 
 
 @cli.command("stats")
-@click.argument("gallery", type=FOLDER)
+@gallery_argument
 @_JSON
 def stats_command(gallery: Path, as_json: bool) -> None:
     """Say how many labels GALLERY has: of each class, by whom, and how they came about."""
@@ -219,4 +218,4 @@ def _user() -> str:
 def _tell_folder(report: FolderReport, out: Path) -> None:
     tell_problems(f"{shown(fsdecode(s.path))}: {s.reason}" for s in report.skipped)
     skipped = f", {len(report.skipped):,} skipped" if report.skipped else ""
-    click.echo(f"wrote {report.written:,} photos to {shown(out)}{skipped}", err=True)
+    click.echo(f"wrote {counted(report.written, 'photo')} to {shown(out)}{skipped}", err=True)

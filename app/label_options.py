@@ -11,25 +11,10 @@ from app.imports import read_csv
 from indexer.folder import GalleryFolder
 from indexer.gallery import Gallery
 from indexer.labels import Label, Labels
-from indexer.providers import DEVICES
 
 # Problems told on stderr; `--json` has them all.
 PROBLEMS_TOLD = 20
 
-FOLDER = click.Path(path_type=Path)
-PHOTOS = click.option(
-    "--photos",
-    metavar="DIR",
-    type=FOLDER,
-    help="Where the gallery's photos are now, if they moved.",
-)
-DEVICE = click.option(
-    "--device",
-    type=click.Choice(DEVICES),
-    default="auto",
-    show_default=True,
-    help="Where the encoder runs; auto takes a GPU when there is one.",
-)
 SETTING = click.option(
     "--rejection",
     "setting",

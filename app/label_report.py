@@ -5,12 +5,14 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict
 
-from app.fewshot.intervals import Interval, in_words
+from app.fewshot.intervals import in_words
 from app.fewshot.quality import ClassQuality, Quality
 from app.fitting import Fitted
 from app.imports import ImportReport
 from indexer.labels import Labels
 from indexer.wording import shown
+from training.bootstrap import Interval
+from training.wording import counted
 
 Facts = Mapping[str, object]
 
@@ -22,7 +24,7 @@ def import_json(report: ImportReport) -> str:
 
 def import_text(report: ImportReport) -> str:
     """An import in a sentence."""
-    parts = [f"labelled {report.labelled:,} photos"]
+    parts = [f"labelled {counted(report.labelled, 'photo')}"]
     if report.unchanged:
         parts.append(f"{report.unchanged:,} had their label already")
     if report.problems:
@@ -55,7 +57,7 @@ def stats_text(facts: Facts) -> str:
     conflicts = facts["conflicts"]
     assert isinstance(conflicts, list)
     if conflicts:
-        lines += ["", f"people disagree on {len(conflicts):,} photo{'s' * (len(conflicts) > 1)}"]
+        lines += ["", f"people disagree on {counted(len(conflicts), 'photo')}"]
     return "\n".join(lines)
 
 

@@ -9,7 +9,7 @@ import click
 
 from app.classifier import Classifier
 from app.fitting import fit
-from app.label_options import DEVICE, FOLDER, PHOTOS, SETTING, shots_for
+from app.label_options import SETTING, shots_for
 from app.predicting import (
     Classifies,
     GalleryClassifier,
@@ -19,11 +19,13 @@ from app.predicting import (
     predict_files,
     predict_gallery,
 )
+from indexer.commands.shared import FOLDER, device_option, photos_option
 from indexer.gallery import Gallery
 from indexer.wording import quoted, shown
 from training.console import ConsoleProgress, stop_on_interrupt
 from training.errors import ConfigError
 from training.files import atomic_write
+from training.wording import counted
 
 # Predictions written at a time.
 _AT_A_TIME = 256
@@ -44,8 +46,8 @@ _AT_A_TIME = 256
     help="A table, or one JSON object a line.",
 )
 @SETTING
-@PHOTOS
-@DEVICE
+@photos_option
+@device_option
 def predict_command(
     *,
     source: Path,
@@ -60,7 +62,7 @@ def predict_command(
     predictions = _predictions(source, folders, setting=setting, photos=photos, device=device)
     counts = _write_predictions(predictions, out, form)
     told = ", ".join(f"{count:,} {name}" for name, count in counts.most_common())
-    click.echo(f"{counts.total():,} files: {told}", err=True)
+    click.echo(f"{counted(counts.total(), 'file')}: {told}", err=True)
 
 
 def _predictions(

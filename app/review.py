@@ -7,12 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from app.answers import Answers, Judgement
-from app.fewshot.intervals import ENOUGH, Interval, in_words
+from app.fewshot.intervals import ENOUGH, in_words
 from app.fewshot.quality import Quality, SourceAccuracy
 from app.fewshot.rejection import Evidence, Outlook, Rejection
 from app.fitting import fitted
 from indexer.gallery import Gallery
-from indexer.wording import counted
+from training.bootstrap import Interval
+from training.wording import counted
 
 # How labels came about, as people say it.
 SOURCE_WORDS = {

@@ -17,6 +17,7 @@ from indexer.catalogue import Catalogue
 from indexer.folder import GalleryFolder
 from indexer.wording import quoted, shown
 from training.photos import FORMATS
+from training.wording import counted
 
 # Two distributions of one library write into the same folder: what runs is whichever came last.
 _RIVALS = (
@@ -166,7 +167,7 @@ def _gallery(path: Path) -> list[Finding]:
     findings = [
         Finding(
             "gallery",
-            f"{counts.photos:,} photos, {counts.skipped:,} files skipped",
+            f"{counted(counts.photos, 'photo')}, {counted(counts.skipped, 'file')} skipped",
             "" if state.published else f"`ssl-index build PHOTOS -o {quoted(path)}` finishes it",
         )
     ]

@@ -1,4 +1,4 @@
-"""How paths and numbers read in a message, and paths in a command that can be pasted."""
+"""How paths read in a message, and in a command that can be pasted."""
 
 import shlex
 from pathlib import Path
@@ -14,8 +14,3 @@ def shown(path: Path | str) -> str:
 def quoted(path: Path | str) -> str:
     """A path for a command that a person can paste."""
     return readable(shlex.quote(str(path)))
-
-
-def counted(count: int, one: str, many: str | None = None) -> str:
-    """A number with its noun: `1 photo`, `2,000 photos`; `many` where an s is not all."""
-    return f"{count:,} {one if count == 1 else many or one + 's'}"

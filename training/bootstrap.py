@@ -14,7 +14,7 @@ RESAMPLES = 2000
 HALF_SAMPLES = 100
 _RESAMPLES_AT_ONCE = 100  # bounds the memory: as many times the photos, 8 bytes each
 
-_Z = 1.959964  # of a normal distribution: 95 % lie within as many standard deviations
+Z95 = 1.959964  # of a normal distribution: 95 % lie within as many standard deviations
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,5 +85,5 @@ def half_sample_interval(
         difference(np.sort(draws.permutation(count)[: (count + 1) // 2]))
         for _ in range(HALF_SAMPLES)
     ]
-    reach = _Z * float(np.std(halves, ddof=1))
+    reach = Z95 * float(np.std(halves, ddof=1))
     return Interval(value, value - reach, value + reach)

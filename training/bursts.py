@@ -11,6 +11,8 @@ unlearn what tells garments apart.
 
 import numpy as np
 
+from training.wording import counted
+
 # Similarity of grey gradients on a grid of 16 x 16: shape and place, whatever the exposure.
 # Measured on garments: a photo moved by 1 % of its side, with other exposure and noise, has 0.98;
 # by 2 %, 0.92; different shirts laid out alike, 0.85 to 0.92. No threshold parts the two.
@@ -64,11 +66,10 @@ def told(bursts: np.ndarray) -> str:
     photos = int((bursts != ALONE).sum())
     if photos == 0:
         return ""
-    count = int(bursts.max()) + 1
+    groups = counted(int(bursts.max()) + 1, "group")
     return (
-        f"{photos:,} photos are near-duplicates of others, in {count:,} "
-        f"{'group' if count == 1 else 'groups'}: they are not used as each other's negatives "
-        "(near-duplicates.csv in the run)"
+        f"{photos:,} photos are near-duplicates of others, in {groups}: they are not used as "
+        "each other's negatives (near-duplicates.csv in the run)"
     )
 
 

@@ -22,6 +22,7 @@ from training.preview_cli import command as preview_command
 from training.progress import Silent
 from training.report_cli import command as report_command
 from training.runs import CONFIG_FILE
+from training.wording import counted
 
 
 @click.command(cls=DefaultCommand, context_settings={"help_option_names": ["-h", "--help"]})
@@ -130,7 +131,7 @@ def show(report: RunReport, *, as_json: bool) -> None:
         f"{report.verdict}\n"
         f"Exported: the {report.exported} weights ({report.why}).\n"
         f"Run: {readable(report.run)}  ({report.photos:,} photos, {report.epochs:g} epochs, "
-        f"{report.skipped:,} files skipped"
+        f"{counted(report.skipped, 'file')} skipped"
         + (", see skipped.csv" if report.skipped else "")
         + ")\n"
         f"Next: ssl-index build PHOTOS --encoder {readable(report.run)}"

@@ -13,6 +13,7 @@ from training.eval_report import FINETUNE, JUDGEMENTS, EvalReport, EvalRequest, 
 from training.evaluation import evaluate
 from training.finetune import EPOCHS
 from training.prepare import Surroundings, cache_root
+from training.wording import counted
 
 FIGURES = {
     "knn": "k-NN",
@@ -100,7 +101,7 @@ def table(report: EvalReport) -> str:
 
 def _header(report: EvalReport) -> str:
     left = f"; {report.loose} in no class folder left out" if report.loose else ""
-    left += f"; {report.skipped} files could not be read" if report.skipped else ""
+    left += f"; {counted(report.skipped, 'file')} could not be read" if report.skipped else ""
     return (
         f"{report.photos:,} photos in {len(report.classes)} classes{left}\n"
         f"{report.train:,} to learn labels from, {report.test:,} to test by "

@@ -1,8 +1,8 @@
 """How sure a figure is: shares, macro-F1, and when they may be shown as percentages."""
 
-from dataclasses import dataclass
-
 import numpy as np
+
+from training.bootstrap import Z95, Interval
 
 # Below so many labels a percentage would claim more than is known.
 ENOUGH = 20
@@ -10,19 +10,7 @@ ENOUGH = 20
 # What is called high, and what medium.
 HIGH, MEDIUM = 0.8, 0.5
 
-# The two-sided 95 % point of the normal distribution.
-Z95 = 1.959964
-
 RESAMPLES = 1000
-
-
-@dataclass(frozen=True, slots=True)
-class Interval:
-    """A figure with the 95 % interval around it; all from 0 to 1."""
-
-    value: float
-    low: float
-    high: float
 
 
 def in_words(share: float, count: int) -> str:

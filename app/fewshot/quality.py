@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from app.fewshot.folds import Labelled
-from app.fewshot.intervals import HIGH, Interval, wilson
+from app.fewshot.intervals import HIGH, wilson
+from training.bootstrap import Interval
 
 # The source of labels on photos drawn at random.
 AUDIT = "random"

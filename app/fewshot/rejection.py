@@ -18,9 +18,10 @@ import numpy as np
 
 from app.fewshot.estimator import Head
 from app.fewshot.heads import EPSILON, softmax
-from app.fewshot.intervals import Interval, wilson
+from app.fewshot.intervals import wilson
 from app.fewshot.quality import Quality
 from indexer.labels import NONE
+from training.bootstrap import Interval
 
 # Where a slider begins.
 DEFAULT_SETTING = 0.95

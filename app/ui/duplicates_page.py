@@ -20,8 +20,8 @@ from app.ui.task_panel import preparing
 from app.ui.tiles import photo_tiles
 from indexer.duplicates import Copy, DuplicateGroup, wasted_bytes
 from indexer.gallery import Gallery
-from indexer.wording import counted
 from training.console import readable
+from training.wording import counted
 
 # How alike two photos must be to be listed together, by name.
 STRICTNESS = {"Exact copies": 1.0, "Strict": 0.98, "Normal": 0.95, "Loose": 0.9}
@@ -177,7 +177,7 @@ def _export(gallery: Gallery, groups: Sequence[DuplicateGroup]) -> None:
     copy_button(
         "Copy paths that could go",
         key="copy-extra",
-        done=f"{len(extra):,} paths copied",
+        done=f"{counted(len(extra), 'path')} copied",
         text="\n".join(readable(str(gallery.photo_root / os.fsdecode(path))) for path in extra),
     )
 

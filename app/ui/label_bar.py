@@ -8,7 +8,7 @@ from app.desk import Action, class_rows, take
 from app.ui import look
 from app.ui.person import who
 from app.ui.served import library
-from indexer.wording import counted
+from training.wording import counted
 
 
 def label_bar(ids: Sequence[int], *, source: str, key: str, done: Callable[[], None]) -> None:

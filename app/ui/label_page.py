@@ -26,8 +26,8 @@ from app.ui.pictures import thumb_url, view_url
 from app.ui.served import library
 from indexer.gallery import Gallery
 from indexer.labels import NONE
-from indexer.wording import counted
 from training.console import readable
+from training.wording import counted
 
 DESK = "desk"
 QUEUE, WALL = "One by one", "A wall"

@@ -10,9 +10,9 @@ from app.ui import look
 from app.ui.served import library
 from app.ui.update_panel import update_panel
 from indexer.gallery import Gallery, GalleryInfo
-from indexer.wording import counted
 from training.console import readable
 from training.photos import SkippedFile
+from training.wording import counted
 
 # What the gallery is searched with, for whoever reports a problem.
 COMPONENTS = ("lookalike", "streamlit", "onnxruntime", "faiss", "numpy", "pillow")
@@ -42,7 +42,7 @@ def _facts(gallery: Gallery, info: GalleryInfo) -> None:
     look.facts(
         {
             "Photos": f"{info.distinct:,} different"
-            + (f", and {copies:,} exact copies of some" if copies else ""),
+            + (f", and {counted(copies, 'exact copy', 'exact copies')} of some" if copies else ""),
             "Skipped files": f"{info.skipped:,}",
             "Encoder": spec.origin or spec.backbone,
             "Network": f"{spec.backbone}, {spec.preprocessing.image_size} pixels, "

@@ -16,6 +16,7 @@ from app.ui.served import library
 from app.ui.tiles import photo_tiles
 from indexer.gallery import Gallery
 from indexer.layout import FEWEST, Layout
+from training.wording import counted
 
 MAP, GRID = "map", "outlined"
 
@@ -106,7 +107,7 @@ def _selection(gallery: Gallery, layout: Layout, colouring: Colouring, outlined:
     shown = np.isin(colouring.codes, list(outlined.shown))
     ids = most_typical_first(gallery, layout.ids[shown & inside(layout.places, outlined.corners)])
     with st.container(horizontal=True, vertical_alignment="center"):
-        look.heading(f"{len(ids):,} photos in the outline", level=2)
+        look.heading(f"{counted(len(ids), 'photo')} in the outline", level=2)
         st.button("Clear", on_click=clear_outline, args=(MAP,), key="clear-outline")
     bar = st.container()
     pages = -(-len(ids) // PAGE_SIZE)

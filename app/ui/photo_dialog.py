@@ -11,9 +11,9 @@ from app.ui import look
 from app.ui.pictures import view_url, why_missing
 from app.ui.served import library
 from indexer.gallery import Gallery, PhotoFacts
-from indexer.wording import counted
 from training.console import readable
 from training.errors import LookalikeError
+from training.wording import counted
 
 
 @st.dialog("Photo", width="large")

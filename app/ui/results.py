@@ -15,6 +15,7 @@ from app.ui.selection import selection_bar
 from app.ui.served import library
 from app.ui.tiles import photo_tiles
 from indexer.gallery import Gallery
+from training.wording import counted
 
 GRID = "hits"
 
@@ -51,7 +52,7 @@ def _heading(gallery: Gallery, link: Link, found: Answer) -> None:
 
 def _summary(gallery: Gallery, link: Link, found: Answer) -> str:
     alike = sum(found.alike.values())
-    folded = f" and {alike:,} near-duplicates of them" if alike else ""
+    folded = f" and {counted(alike, 'near-duplicate')} of them" if alike else ""
     of = f"{len(gallery):,} photos"
     if link.narrowing.count:
         of = f"{found.candidates:,} photos that pass the filters"

@@ -19,7 +19,7 @@ from app.ui.photo_dialog import show_photo
 from app.ui.served import library
 from app.ui.tiles import photo_tiles
 from indexer.gallery import Gallery
-from indexer.wording import counted
+from training.wording import counted
 
 # How often the page looks whether a judgement is ready.
 SECONDS_BETWEEN_LOOKS = 1.0

@@ -18,9 +18,9 @@ from app.ui.served import library
 from app.ui.tiles import photo_tiles
 from app.uploads import MAX_UPLOAD_MEGABYTES
 from indexer.gallery import Gallery
-from indexer.wording import counted
 from training.console import readable
 from training.errors import LookalikeError
+from training.wording import counted
 
 
 def page() -> None:

@@ -13,8 +13,8 @@ from app.ui.person import who
 from app.ui.served import library
 from app.ui.tiles import paths_text
 from indexer.gallery import Gallery
-from indexer.wording import counted
 from training.errors import LookalikeError
+from training.wording import counted
 
 _TOLD = "selection-told"
 

@@ -11,6 +11,7 @@ from indexer.report import IndexReport
 from training.console import readable
 from training.errors import LookalikeError
 from training.progress import duration
+from training.wording import counted
 
 _SEEN = "update-seen"
 
@@ -98,7 +99,8 @@ def _outcome(report: IndexReport) -> None:
         "Skipped": report.skipped,
     }
     with st.container(key="update-outcome"):
-        look.strong(f"Up to date: {report.seen:,} files seen in {duration(report.seconds)}")
+        seen = counted(report.seen, "file")
+        look.strong(f"Up to date: {seen} seen in {duration(report.seconds)}")
         look.counts(counts)
         for note in report.notes:
             look.detail(readable(note))

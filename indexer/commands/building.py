@@ -24,6 +24,7 @@ from indexer.wording import quoted
 from training.console import ConsoleProgress, readable, stop_on_interrupt
 from training.progress import duration
 from training.spec import ENCODER_FILE
+from training.wording import counted
 
 DEFAULT_RUN = Path("run")
 
@@ -171,7 +172,8 @@ def _tell(report: IndexReport, gallery: Path, *, dry_run: bool) -> None:
     for skip in report.reasons[:REASONS_TOLD]:
         click.echo(f"skipped {skip.files:,}: {readable(skip.reason)}", err=True)
     if len(report.reasons) > REASONS_TOLD:
-        click.echo(f"and {len(report.reasons) - REASONS_TOLD:,} more reasons", err=True)
+        more = counted(len(report.reasons) - REASONS_TOLD, "more reason")
+        click.echo(f"and {more}", err=True)
     if dry_run and report.embedded:
         click.echo("new files were not decoded: some may turn out to be no photos", err=True)
     if report.reasons and not dry_run:
@@ -181,7 +183,7 @@ def _tell(report: IndexReport, gallery: Path, *, dry_run: bool) -> None:
 def _counted(report: IndexReport) -> str:
     figures = asdict(report)
     parts = [f"{figures[name]:,} {name}" for name in _COUNTS[1:] if figures[name]]
-    return f"{report.seen:,} files seen: {', '.join(parts)}"
+    return f"{counted(report.seen, 'file')} seen: {', '.join(parts)}"
 
 
 def _summary(report: IndexReport, gallery: Path) -> str:

@@ -21,6 +21,7 @@ from indexer.gallery import Gallery
 from indexer.tables import read_table, write_table
 from indexer.wording import shown
 from training.errors import ConfigError, GalleryError
+from training.wording import counted
 
 
 @click.command("export")
@@ -62,7 +63,8 @@ def export_command(
         print_json(report)
     else:
         done = "would write" if dry_run else "wrote"
-        click.echo(f"{done} {len(table.paths):,} photos of {report['dim']} numbers to {shown(out)}")
+        photos_of = f"{counted(len(table.paths), 'photo')} of {report['dim']} numbers"
+        click.echo(f"{done} {photos_of} to {shown(out)}")
 
 
 @click.command("doctor")

@@ -16,6 +16,7 @@ from indexer.commands.shared import (
 from indexer.duplicates import NEAR, Copy, DuplicateGroup, find_duplicates, wasted_bytes
 from indexer.gallery import Gallery
 from indexer.outliers import NEIGHBOURS, Outlier, find_outliers
+from training.wording import counted
 
 
 @click.command("duplicates")
@@ -100,10 +101,11 @@ def _show(groups: list[DuplicateGroup]) -> None:
             for copy in group.others
         ]
     print_table(("group", "what", "pixels", "bytes", "path"), rows)
-    files = sum(len(group.others) for group in groups)
+    files = counted(sum(len(group.others) for group in groups), "file")
     wasted = sum(map(wasted_bytes, groups))
     click.echo(
-        f"{len(groups):,} groups; {files:,} files beside those to keep, {wasted:,} bytes", err=True
+        f"{counted(len(groups), 'group')}; {files} beside those to keep, {wasted:,} bytes",
+        err=True,
     )
 
 

@@ -56,7 +56,7 @@ def test_the_run_keeps_the_figures_and_the_baseline(report: EvalReport) -> None:
 def test_the_table_says_what_is_clear_and_what_is_not(report: EvalReport) -> None:
     shown = table(report)
 
-    assert "60 photos in 4 classes; 1 files could not be read" in shown
+    assert "60 photos in 4 classes; 1 file could not be read" in shown
     assert "supervised from scratch" in shown
     assert "not clearly different than" not in shown
     assert re.search("(better than|worse than|not clearly different from) the start", shown)

@@ -6,20 +6,10 @@ from typing import Any
 from app.ui import served
 
 
-def library_page() -> None:
-    import streamlit as st  # noqa: PLC0415 - the function's source runs as a script of its own
-
-    from app.ui import frame, library_page  # noqa: PLC0415
-
-    frame.run([st.Page(library_page.page, title="Library", default=True)])
-
-
-def test_the_page_tells_what_the_gallery_is(
-    shape_folder: Path, text_of: Any, run_page: Any
-) -> None:
+def test_the_page_tells_what_the_gallery_is(shape_folder: Path, text_of: Any, page_of: Any) -> None:
     (shape_folder / "copy.jpg").write_bytes((shape_folder / "cross" / "cross-002.jpg").read_bytes())
-    said = text_of(run_page(library_page))
-    assert "24 different, and 1 exact copies of some" in said
+    said = text_of(page_of("library_page"))
+    assert "24 different, and 1 exact copy of some" in said
     assert "toy encoder 0" in said
     assert "lookalike 0.1" in said
     assert "No file was skipped" in said
@@ -27,11 +17,11 @@ def test_the_page_tells_what_the_gallery_is(
 
 
 def test_skipped_files_are_listed_with_reasons_and_can_be_searched(
-    shape_folder: Path, text_of: Any, run_page: Any
+    shape_folder: Path, text_of: Any, page_of: Any
 ) -> None:
     (shape_folder / "broken.jpg").write_bytes(b"not an image")
     (shape_folder / "=formula.txt").write_bytes(b"text")
-    page = run_page(library_page)
+    page = page_of("library_page")
     assert "2 files skipped" in text_of(page)
     assert page.dataframe[0].value["Path"].tolist() == ["=formula.txt", "broken.jpg"]
     assert "not an image" in page.dataframe[0].value["Why"][1]
@@ -42,9 +32,9 @@ def test_skipped_files_are_listed_with_reasons_and_can_be_searched(
 
 
 def test_an_update_of_the_page_is_told_with_its_counts(
-    shape_folder: Path, text_of: Any, run_page: Any
+    shape_folder: Path, text_of: Any, page_of: Any
 ) -> None:
-    page = run_page(library_page)
+    page = page_of("library_page")
     (shape_folder / "cross" / "cross-002.jpg").rename(shape_folder / "moved.jpg")
     served.library().update()
     served.library().updates.wait(60)
@@ -55,9 +45,9 @@ def test_an_update_of_the_page_is_told_with_its_counts(
 
 
 def test_a_photo_folder_that_is_gone_is_said_in_words(
-    shape_folder: Path, text_of: Any, run_page: Any
+    shape_folder: Path, text_of: Any, page_of: Any
 ) -> None:
-    page = run_page(library_page)
+    page = page_of("library_page")
     shape_folder.rename(shape_folder.with_name("elsewhere"))
     said = text_of(page.button(key="update-start").click().run())
     assert "are not in" in said

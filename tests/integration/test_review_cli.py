@@ -47,7 +47,7 @@ def test_duplicates_name_the_one_to_keep_and_delete_nothing(ssl_index: Any, buil
     assert ssl_index("duplicates", built.folder, "--exact", "-0").out == "copy of a.png\0"
     table = ssl_index("duplicates", built.folder, "--exact")
     assert "keep: the shortest path" in table.out
-    assert "1 groups; 1 files beside those to keep" in table.err
+    assert "1 group; 1 file beside those to keep" in table.err
     assert (built.photos / "copy of a.png").exists()
 
 
@@ -61,7 +61,7 @@ def test_an_export_is_written_once_and_only_what_was_asked_for(
 ) -> None:
     out = tmp_path / "e.npz"
     foreseen = ssl_index("export", built.folder, "-o", out, "--in", "sub", "--dry-run")
-    assert foreseen.out.startswith("would write 1 photos")
+    assert foreseen.out.startswith("would write 1 photo of")
     assert not out.exists()
     done = ssl_index("export", built.folder, "-o", out, "--in", "sub", "--json")
     assert json.loads(done.out)["photos"] == 1

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 from app.answers import Answers, judged
-from app.fewshot.intervals import Interval
 from app.fewshot.quality import SourceAccuracy
 from app.fewshot.rejection import Outlook
 from app.labelling import Labelling
 from app.review import Review, Reviews, rejection_words, scores, share_words
 from indexer.labels import Labels
+from training.bootstrap import Interval
 
 
 @pytest.fixture
