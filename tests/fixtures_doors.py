@@ -102,6 +102,18 @@ async def _photos(scope: Scope, _receive: Receive, send: Send) -> None:
     await send({"type": f"{start}.body", "body": BEHIND})
 
 
+@pytest.fixture(scope="session")
+def host() -> str:
+    """A name under which a door is reached."""
+    return HOST
+
+
+@pytest.fixture(scope="session")
+def password() -> str:
+    """What opens it."""
+    return PASSWORD
+
+
 @pytest.fixture(scope="module")
 def by_password() -> Access:
     return Access(Secret(PASSWORD, in_links=False))

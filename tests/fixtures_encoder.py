@@ -1,12 +1,12 @@
 """A toy encoder as an ONNX file, made without torch, and small galleries built with it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from onnx import TensorProto, helper, numpy_helper
+from onnx import NodeProto, TensorProto, helper, numpy_helper
 from PIL import Image
 
 from indexer.build import BuildRequest, build
@@ -31,40 +31,65 @@ def write_toy_encoder(path: Path, *, seed: int = 0, dim: int = DIM) -> Path:
     cells = (IMAGE_SIZE // BLOCK) ** 2 * 3
     draw = np.random.default_rng(seed)
     constants = {
-        "scale": np.float32(1 / 255),
         "projection": draw.standard_normal((cells, dim)).astype(np.float32),
         # Without it, colours on one line through the origin would share an embedding.
         "bias": draw.standard_normal(dim).astype(np.float32),
-        "axis": np.array([1], dtype=np.int64),
-        "epsilon": np.float32(1e-12),
     }
     nodes = [
-        helper.make_node("Cast", [INPUT], ["floats"], to=TensorProto.FLOAT),
-        helper.make_node("Mul", ["floats", "scale"], ["unit"]),
-        helper.make_node("Transpose", ["unit"], ["channels"], perm=[0, 3, 1, 2]),
         helper.make_node(
             "AveragePool", ["channels"], ["blocks"], kernel_shape=[BLOCK] * 2, strides=[BLOCK] * 2
         ),
         helper.make_node("Flatten", ["blocks"], ["flat"]),
         helper.make_node("MatMul", ["flat", "projection"], ["projected"]),
-        helper.make_node("Add", ["projected", "bias"], ["shifted"]),
-        helper.make_node("ReduceL2", ["shifted", "axis"], ["length"]),
-        helper.make_node("Max", ["length", "epsilon"], ["divisor"]),
-        helper.make_node("Div", ["shifted", "divisor"], [OUTPUT]),
+        helper.make_node("Add", ["projected", "bias"], ["raw"]),
     ]
-    shape = ["batch", IMAGE_SIZE, IMAGE_SIZE, 3]
+    spec = EncoderSpec("toy", dim, Preprocessing(IMAGE_SIZE), origin=f"toy encoder {seed}")
+    path.write_bytes(encoder_around(nodes, constants, spec=spec, source=f"{seed:064x}"))
+    return path
+
+
+def encoder_around(
+    nodes: Sequence[NodeProto],
+    constants: Mapping[str, np.ndarray | np.generic],
+    *,
+    spec: EncoderSpec,
+    source: str,
+) -> bytes:
+    """An encoder.onnx by our contract, whose own work is a few nodes and what they multiply with.
+
+    They take `channels`, photos `(n, 3, s, s)` from 0 to 1, and give `raw`, rows `(n, d)`.
+    """
+    constants = {
+        "scale": np.float32(1 / 255),
+        "axis": np.array([1], dtype=np.int64),
+        "epsilon": np.float32(1e-12),
+        **constants,
+    }
+    size = spec.preprocessing.image_size
     graph = helper.make_graph(
-        nodes,
-        "toy",
-        [helper.make_tensor_value_info(INPUT, TensorProto.UINT8, shape)],
-        [helper.make_tensor_value_info(OUTPUT, TensorProto.FLOAT, ["batch", dim])],
-        [numpy_helper.from_array(value, name) for name, value in constants.items()],
+        [
+            helper.make_node("Cast", [INPUT], ["floats"], to=TensorProto.FLOAT),
+            helper.make_node("Mul", ["floats", "scale"], ["unit"]),
+            helper.make_node("Transpose", ["unit"], ["channels"], perm=[0, 3, 1, 2]),
+            *nodes,
+            helper.make_node("ReduceL2", ["raw", "axis"], ["length"]),
+            helper.make_node("Max", ["length", "epsilon"], ["divisor"]),
+            helper.make_node("Div", ["raw", "divisor"], [OUTPUT]),
+        ],
+        spec.backbone,
+        [helper.make_tensor_value_info(INPUT, TensorProto.UINT8, ["batch", size, size, 3])],
+        [helper.make_tensor_value_info(OUTPUT, TensorProto.FLOAT, ["batch", spec.embedding_dim])],
+        [numpy_helper.from_array(np.asarray(value), name) for name, value in constants.items()],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
-    spec = EncoderSpec("toy", dim, Preprocessing(IMAGE_SIZE), origin=f"toy encoder {seed}")
-    helper.set_model_props(model, {SPEC_KEY: spec.to_json(), SOURCE_KEY: f"{seed:064x}"})
-    path.write_bytes(model.SerializeToString(deterministic=True))
-    return path
+    helper.set_model_props(model, {SPEC_KEY: spec.to_json(), SOURCE_KEY: source})
+    return bytes(model.SerializeToString(deterministic=True))
+
+
+@pytest.fixture(scope="session")
+def make_graph() -> Callable[..., bytes]:
+    """Puts a few nodes into an encoder of ours: see `encoder_around`."""
+    return encoder_around
 
 
 @pytest.fixture
@@ -141,3 +166,11 @@ def studio(toy_encoder: Path, tmp_path: Path) -> Studio:
     for name, colour in {"a": "red", "b": "green", "c": "blue", "sub/d": "gold"}.items():
         made.paint(f"{name}.png", colour)
     return made
+
+
+@pytest.fixture
+def built(studio: Studio) -> Studio:
+    """The studio with twelve photos and their gallery."""
+    studio.paint_many(8)
+    studio.build()
+    return studio

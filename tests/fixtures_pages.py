@@ -55,24 +55,25 @@ def visit(library: Library) -> Callable[..., AppTest]:
 
 
 @pytest.fixture
-def run_page(make_library: Callable[..., Library]) -> Callable[..., AppTest]:
-    """Runs a function as the app's script, one that shows one page, on a library that was made.
+def run_page(library: Library) -> Callable[[Callable[[], None]], AppTest]:
+    """Runs a function as the app's script, one that shows a page of its own."""
+    assert served.library() is library
 
-    Or on one that it makes with the options.
-    """
-
-    def run(script: Callable[[], None], library: Library | None = None, **options: Any) -> AppTest:
-        assert (library or make_library(**options)) is served.library()
+    def run(script: Callable[[], None]) -> AppTest:
         return AppTest.from_function(script, default_timeout=SECONDS).run()
 
     return run
 
 
 @pytest.fixture
-def page_of() -> Callable[[str], AppTest]:
-    """Shows one page of the library that is served, by its module: `page_of("review_page")`."""
+def page_of(make_library: Callable[..., Library]) -> Callable[..., AppTest]:
+    """Shows one page, by its module, of a library that was made: `page_of("map_page", library)`.
 
-    def shown(name: str) -> AppTest:
+    Or of one that it makes with the options: `page_of("map_page", read_only=True)`.
+    """
+
+    def shown(name: str, library: Library | None = None, **options: Any) -> AppTest:
+        assert (library or make_library(**options)) is served.library()
         script = (
             "import streamlit as st\n"
             f"from app.ui import frame, {name} as shown\n"

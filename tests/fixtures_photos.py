@@ -53,6 +53,12 @@ def make_shape_folder() -> Callable[..., Path]:
     return _make_shape_folder
 
 
+@pytest.fixture(scope="module")
+def sixty_shapes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Four class folders of fifteen shapes each, enough to train on; leave them as they are."""
+    return _make_shape_folder(tmp_path_factory.mktemp("photos") / "shapes", per_class=15)
+
+
 @pytest.fixture
 def shape_folder(tmp_path: Path) -> Path:
     """Twenty-four photos in four class folders, one a shape."""

@@ -12,7 +12,6 @@ from playwright.sync_api import Browser, Page, expect
 
 pytestmark = pytest.mark.browser
 
-PASSWORD = "correct horse battery staple"
 OTHERS = "http://another-site.example/"  # played by the browser, nobody is asked
 
 # One of Streamlit's own scripts, as it is on this machine.
@@ -52,16 +51,16 @@ ROUTES = [
 
 
 @pytest.fixture(scope="session")
-def password_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def password_file(tmp_path_factory: pytest.TempPathFactory, password: str) -> Path:
     file = tmp_path_factory.mktemp("secret") / "password"
-    file.write_text(f"{PASSWORD}\n")
+    file.write_text(f"{password}\n")
     return file
 
 
 @pytest.fixture
-def guarded(start_app: Callable[..., Any], crowd: Any, password_file: Path) -> Any:
+def guarded(start_app: Callable[..., Any], crowd: Any, password_file: Path, host: str) -> Any:
     """The app on this computer, behind a proxy's name and a password."""
-    options = ("--password-file", str(password_file), "--allow-host", "photos.example.org")
+    options = ("--password-file", str(password_file), "--allow-host", host)
     return start_app(crowd.folder, *options)
 
 
@@ -136,11 +135,12 @@ def test_the_token_of_the_link_opens_everything_to_one_start_only(
 
 
 def test_a_password_outlives_a_restart_and_a_proxys_name_is_answered(
-    asked: Any, start_app: Callable[..., Any], crowd: Any, password_file: Path, guarded: Any
+    asked: Any, start_app: Any, crowd: Any, password_file: Path, guarded: Any, host: str
 ) -> None:
     # As a proxy that speaks TLS sends it on.
-    proxied = {"host": "photos.example.org", "Origin": "https://photos.example.org"}
-    form = f"secret={PASSWORD.replace(' ', '+')}&to=%2Flabel".encode()
+    proxied = {"host": host, "Origin": f"https://{host}"}
+    password = password_file.read_text().strip().replace(" ", "+")
+    form = f"secret={password}&to=%2Flabel".encode()
     status, headers, _ = asked(
         guarded, "/sign-in", method="POST", body=form, X_Forwarded_Proto="https", **proxied
     )
@@ -167,7 +167,7 @@ def test_no_command_line_or_environment_of_a_process_shows_the_secret(by_link: A
 
 
 def test_one_signs_in_by_keyboard_works_and_signs_out(
-    parts: Any, page: Page, guarded: Any, crowd: Any
+    parts: Any, page: Page, guarded: Any, crowd: Any, password: str
 ) -> None:
     refused: list[str] = []
     page.goto(f"{guarded.url}/?q=3")
@@ -179,7 +179,7 @@ def test_one_signs_in_by_keyboard_works_and_signs_out(
     expect(page.get_by_label("Password")).to_be_focused()
 
     page.on("response", lambda r: refused.append(r.url) if r.status >= 400 else None)
-    page.keyboard.type(PASSWORD)
+    page.keyboard.type(password)
     page.keyboard.press("Enter")
     parts.hits(page)
     expect(page).to_have_url(f"{guarded.url}/?q=3")

@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -106,13 +105,6 @@ def test_two_processes_have_the_loss_and_gradients_of_one_with_the_whole_batch(
         assert float((first[name] - value).abs().max()) < tolerance, name
 
 
-@pytest.fixture(scope="module")
-def photos(
-    tmp_path_factory: pytest.TempPathFactory, make_shape_folder: Callable[..., Path]
-) -> Path:
-    return make_shape_folder(tmp_path_factory.mktemp("photos") / "shapes", per_class=15)
-
-
 def torchrun(photos: Path, cwd: Path, *options: str) -> subprocess.Popen[str]:
     launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     return subprocess.Popen(
@@ -136,9 +128,9 @@ def workers(launcher: int) -> list[int]:
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="finds the workers in /proc")
 def test_torchrun_goes_on_after_a_worker_was_killed_and_one_process_prints(
-    photos: Path, tmp_path: Path
+    sixty_shapes: Path, tmp_path: Path
 ) -> None:
-    process = torchrun(photos, tmp_path, "--epochs", "6")
+    process = torchrun(sixty_shapes, tmp_path, "--epochs", "6")
     metrics = tmp_path / "run" / "metrics.jsonl"
     deadline = time.monotonic() + 400
     while time.monotonic() < deadline and process.poll() is None:

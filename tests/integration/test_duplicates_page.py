@@ -13,41 +13,29 @@ from training.progress import Progress
 SECONDS = 60.0
 
 
-def duplicates_page() -> None:
-    import streamlit as st  # noqa: PLC0415 - the function's source runs as a script of its own
-
-    from app.ui import duplicates_page, frame, search  # noqa: PLC0415
-
-    pages = [
-        st.Page(search.page, title="Search", url_path="search"),
-        st.Page(duplicates_page.page, title="Duplicates", default=True),
-    ]
-    frame.run(pages)
-
-
 def test_exact_copies_are_one_group_with_its_keeper_and_why(
-    shape_folder: Path, text_of: Any, run_page: Any
+    shape_folder: Path, text_of: Any, page_of: Any
 ) -> None:
     original = shape_folder / "cross" / "cross-002.jpg"
     (shape_folder / "a.jpg").write_bytes(original.read_bytes())
-    page = run_page(duplicates_page)
+    page = page_of("duplicates_page")
     said = text_of(page.segmented_control(key="alike").set_value("Exact copies").run())
     assert "1 group: 1 file (" in said
     assert "Keep a.jpg: the shortest path. 1 more" in said
     assert "nothing is ever deleted" in said
 
 
-def test_where_nothing_is_twice_the_page_says_so(text_of: Any, run_page: Any) -> None:
-    page = run_page(duplicates_page)
+def test_where_nothing_is_twice_the_page_says_so(text_of: Any, page_of: Any) -> None:
+    page = page_of("duplicates_page")
     said = text_of(page.segmented_control(key="alike").set_value("Exact copies").run())
     assert "No duplicates" in said
     assert not page.get("download_button")
 
 
 def test_the_photos_most_alone_are_shown_with_their_scores(
-    text_of: Any, run_page: Any, grids_of: Any
+    text_of: Any, page_of: Any, grids_of: Any
 ) -> None:
-    page = run_page(duplicates_page)
+    page = page_of("duplicates_page")
     assert "Unlike all others" in text_of(page)
     [tiles] = [g["tiles"] for g in grids_of(page) if "Photos unlike all others" in g.values()]
     scores = [tile["score"] for tile in tiles]
@@ -56,10 +44,10 @@ def test_the_photos_most_alone_are_shown_with_their_scores(
 
 
 def test_a_large_gallery_is_compared_in_the_background(
-    shape_folder: Path, text_of: Any, run_page: Any, grids_of: Any
+    shape_folder: Path, text_of: Any, page_of: Any, grids_of: Any
 ) -> None:
     (shape_folder / "a.jpg").write_bytes((shape_folder / "cross" / "cross-002.jpg").read_bytes())
-    page = run_page(duplicates_page, compared_at_once=0)
+    page = page_of("duplicates_page", compared_at_once=0)
     for work in (served.library().comparing, served.library().singling_out):
         work.wait(SECONDS)
     assert "could go" in text_of(page.run())
@@ -72,7 +60,7 @@ def of_the_page(library: Library) -> tuple[int, float, bool]:
 
 
 def test_comparing_shows_its_progress_can_be_cancelled_and_begun_again(
-    text_of: Any, make_library: Any, run_page: Any
+    text_of: Any, make_library: Any, page_of: Any
 ) -> None:
     def endless(progress: Progress, stop: Callable[[], bool]) -> Any:
         progress.start("comparing", total=100, unit="photos")
@@ -86,7 +74,7 @@ def test_comparing_shows_its_progress_can_be_cancelled_and_begun_again(
     library = make_library(compared_at_once=0)
     library.comparing.ask(of_the_page(library), endless)
     assert told.wait(SECONDS)
-    page = run_page(duplicates_page, library=library)
+    page = page_of("duplicates_page", library)
     assert "No duplicates" not in text_of(page)
     assert page.get("progress")[0].proto.value == 25
     page.button(key="comparing-cancel").click().run()
@@ -97,14 +85,14 @@ def test_comparing_shows_its_progress_can_be_cancelled_and_begun_again(
     assert "could go" in text_of(page.run())
 
 
-def test_comparing_that_failed_is_told(text_of: Any, make_library: Any, run_page: Any) -> None:
+def test_comparing_that_failed_is_told(text_of: Any, make_library: Any, page_of: Any) -> None:
     def failing(_progress: Progress, _stop: Callable[[], bool]) -> Any:
         raise GalleryError("the index is gone", hint="build it again")
 
     library = make_library(compared_at_once=0)
     library.comparing.ask(of_the_page(library), failing)
     library.comparing.wait(SECONDS)
-    page = run_page(duplicates_page, library=library)
+    page = page_of("duplicates_page", library)
     assert "the index is gone" in text_of(page)
     assert "build it again" in text_of(page)
     assert page.button(key="comparing-again").label == "Begin again"

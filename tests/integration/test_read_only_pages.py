@@ -37,7 +37,7 @@ def drawn_by(page: Any) -> list[dict[str, Any]]:
 def test_every_page_says_so_and_has_no_button_that_writes(
     library: Library, name: str, page_of: Any, text_of: Any
 ) -> None:
-    page = page_of(name)
+    page = page_of(name, library)
     assert "Read-only" in text_of(page)
     words = [button.label for button in page.button]
     assert not {"Update now", "Undo", "red", "blue"} & set(words), words
@@ -48,7 +48,7 @@ def test_every_page_says_so_and_has_no_button_that_writes(
 def test_the_desk_shows_a_wall_of_guesses_where_nothing_can_be_said(
     library: Library, page_of: Any
 ) -> None:
-    page = page_of("label_page")
+    page = page_of("label_page", library)
     [desk] = [data for data in drawn_by(page) if "photos" in data]
     assert desk["readOnly"]
     assert desk["mode"] == "grid"
@@ -63,7 +63,7 @@ def test_photos_of_the_review_cannot_be_selected(
     end = time.monotonic() + SECONDS
     while library.labelling.judging() and time.monotonic() < end:
         time.sleep(0.05)
-    page = page_of("review_page")
+    page = page_of("review_page", library)
     assert "1 label that looks wrong" in text_of(page)
     assert not [b.label for b in page.button if b.label.startswith("The model is right")]
     assert "on which people disagree" in text_of(page)

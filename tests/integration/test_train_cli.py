@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -18,13 +18,6 @@ from training.cli import cli, main
 COMMAND = [sys.executable, "-m", "training"]
 FAST = ["--backbone", "mobilenet_v3_small", "--init", "random", "--image-size", "32",
         "--batch-size", "16", "--offline"]  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def photos(
-    tmp_path_factory: pytest.TempPathFactory, make_shape_folder: Callable[..., Path]
-) -> Path:
-    return make_shape_folder(tmp_path_factory.mktemp("photos") / "shapes", per_class=15)
 
 
 def run(*options: str | Path, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -40,9 +33,9 @@ def run(*options: str | Path, cwd: Path, **environment: str) -> subprocess.Compl
 
 
 def test_a_run_prints_its_plan_on_stderr_and_its_report_on_stdout(
-    photos: Path, tmp_path: Path
+    sixty_shapes: Path, tmp_path: Path
 ) -> None:
-    done = run(photos, "--epochs", "1", "--json", *FAST, cwd=tmp_path)
+    done = run(sixty_shapes, "--epochs", "1", "--json", *FAST, cwd=tmp_path)
 
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout)
@@ -51,8 +44,8 @@ def test_a_run_prints_its_plan_on_stderr_and_its_report_on_stdout(
     assert "Traceback" not in done.stderr
 
 
-def test_ctrl_c_leaves_a_run_that_resumes(photos: Path, tmp_path: Path) -> None:
-    process = start(photos, tmp_path)
+def test_ctrl_c_leaves_a_run_that_resumes(sixty_shapes: Path, tmp_path: Path) -> None:
+    process = start(sixty_shapes, tmp_path)
 
     process.send_signal(signal.SIGINT)
     output, errors = process.communicate(timeout=120)
@@ -64,8 +57,10 @@ def test_ctrl_c_leaves_a_run_that_resumes(photos: Path, tmp_path: Path) -> None:
     assert (tmp_path / "run" / "checkpoint.safetensors").is_file()
 
 
-def test_a_second_ctrl_c_leaves_at_once_without_a_traceback(photos: Path, tmp_path: Path) -> None:
-    process = start(photos, tmp_path)
+def test_a_second_ctrl_c_leaves_at_once_without_a_traceback(
+    sixty_shapes: Path, tmp_path: Path
+) -> None:
+    process = start(sixty_shapes, tmp_path)
 
     deadline = time.monotonic() + 60
     while process.poll() is None and time.monotonic() < deadline:
@@ -163,8 +158,8 @@ def tiny_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
-def test_a_full_disk_is_one_line(photos: Path, tmp_path: Path, tiny_disk: Path) -> None:
-    done = run(photos, "-o", tiny_disk / "run", "--epochs", "1", *FAST, cwd=tmp_path)
+def test_a_full_disk_is_one_line(sixty_shapes: Path, tmp_path: Path, tiny_disk: Path) -> None:
+    done = run(sixty_shapes, "-o", tiny_disk / "run", "--epochs", "1", *FAST, cwd=tmp_path)
 
     assert done.returncode == 1, done.stderr
     assert "the disk is full" in done.stderr
@@ -172,13 +167,13 @@ def test_a_full_disk_is_one_line(photos: Path, tmp_path: Path, tiny_disk: Path) 
 
 
 def test_a_read_only_output_folder_is_one_line(
-    photos: Path,
+    sixty_shapes: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     as_nobody: AbstractContextManager[None],
 ) -> None:
-    shutil.copytree(photos, tmp_path / "photos")
+    shutil.copytree(sixty_shapes, tmp_path / "photos")
     (tmp_path / "closed").mkdir(mode=0o555)
 
     with as_nobody:

@@ -6,7 +6,7 @@ import random
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -40,13 +40,6 @@ pretrain(TrainConfig(photos, out, **{OPTIONS!r}), around, resume="--resume" in s
 """
 
 
-@pytest.fixture(scope="module")
-def photos(
-    tmp_path_factory: pytest.TempPathFactory, make_shape_folder: Callable[..., Path]
-) -> Path:
-    return make_shape_folder(tmp_path_factory.mktemp("photos") / "shapes", per_class=15)
-
-
 def started(photos: Path, out: Path, *options: str) -> subprocess.Popen[str]:
     command = [sys.executable, "-c", DRIVER, str(photos), str(out), str(out.parent / "cache")]
     return subprocess.Popen([*command, *options], stderr=subprocess.PIPE, text=True)
@@ -70,21 +63,21 @@ def kill_after(process: subprocess.Popen[str], checkpoint: Path, saves: int) -> 
 @pytest.mark.slow
 @pytest.mark.parametrize("kills", [2, pytest.param(15, marks=pytest.mark.soak)])
 def test_a_run_killed_at_random_steps_ends_with_the_very_weights_of_one_left_alone(
-    photos: Path, tmp_path: Path, kills: int
+    sixty_shapes: Path, tmp_path: Path, kills: int
 ) -> None:
     draw = random.Random(kills)
     straight, killed = tmp_path / "straight", tmp_path / "killed"
-    alone = started(photos, straight)
+    alone = started(sixty_shapes, straight)
     assert alone.wait(300) == 0, alone.communicate()[1]
     alone.communicate()
 
     resume: tuple[str, ...] = ()
     for _ in range(kills):
-        process = started(photos, killed, *resume)
+        process = started(sixty_shapes, killed, *resume)
         if not kill_after(process, killed / "checkpoint.safetensors", draw.randint(1, 7)):
             break
         resume = ("--resume",)
-    last = started(photos, killed, "--resume")
+    last = started(sixty_shapes, killed, "--resume")
     assert last.wait(300) == 0, last.communicate()[1]
     last.communicate()
 
@@ -121,12 +114,12 @@ def fill(folder: Path) -> Path:
 
 
 def test_a_disk_that_fills_up_costs_nothing_that_was_saved(
-    photos: Path, tmp_path: Path, small_disk: Path
+    sixty_shapes: Path, tmp_path: Path, small_disk: Path
 ) -> None:
     asked = iter(range(1, 10_000))
     halting = Surroundings(Silent(), lambda: next(asked) > 64, tmp_path / "cache")
     around = Surroundings(Silent(), lambda: False, tmp_path / "cache", 0.0)
-    config = TrainConfig(photos, small_disk / "run", **OPTIONS)  # type: ignore[arg-type]
+    config = TrainConfig(sixty_shapes, small_disk / "run", **OPTIONS)  # type: ignore[arg-type]
     with pytest.raises(Interrupted):
         pretrain(config, halting)
     saved = (small_disk / "run" / "checkpoint.safetensors").read_bytes()

@@ -18,18 +18,17 @@ from app.door.access import (
 )
 from training.errors import ConfigError
 
-PASSWORD = "correct horse battery staple"
 NOW = 1_800_000_000.0
 
 
 @pytest.fixture(scope="module")
-def access() -> Access:
-    return Access(Secret(PASSWORD, in_links=False))
+def access(by_password: Access) -> Access:
+    return by_password
 
 
-def test_only_the_very_secret_is_known(access: Access) -> None:
-    assert access.knows(PASSWORD)
-    for said in ("", PASSWORD[:-1], PASSWORD + " ", PASSWORD.upper(), "\udc80", "é" * 50):
+def test_only_the_very_secret_is_known(access: Access, password: str) -> None:
+    assert access.knows(password)
+    for said in ("", password[:-1], password + " ", password.upper(), "\udc80", "é" * 50):
         assert not access.knows(said)
 
 
@@ -65,14 +64,18 @@ def test_a_pass_that_was_changed_anywhere_is_none(access: Access) -> None:
         assert not access.admits(made_up, now=NOW)
 
 
-def test_a_pass_tells_neither_the_secret_nor_serves_for_another(access: Access) -> None:
+def test_a_pass_tells_neither_the_secret_nor_serves_for_another(
+    access: Access, password: str
+) -> None:
     shown = access.new_pass(now=NOW)
-    assert PASSWORD not in shown
+    assert password not in shown
     assert not Access(Secret("another good password", in_links=False)).admits(shown, now=NOW)
 
 
-def test_the_same_password_after_a_restart_takes_the_passes_of_before(access: Access) -> None:
-    again = Access(Secret(PASSWORD, in_links=False))
+def test_the_same_password_after_a_restart_takes_the_passes_of_before(
+    access: Access, password: str
+) -> None:
+    again = Access(Secret(password, in_links=False))
     assert again.admits(access.new_pass(now=NOW), now=NOW)
 
 

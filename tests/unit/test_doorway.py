@@ -8,10 +8,6 @@ import pytest
 
 from app.door.access import PASS_SECONDS, Access
 
-# As tests/fixtures_doors.py has them.
-HOST = "photos.example.org"
-PASSWORD = "correct horse battery staple"
-
 
 @pytest.mark.parametrize("kind", ["http", "websocket"])
 @pytest.mark.parametrize(
@@ -22,19 +18,20 @@ def test_a_foreign_name_gets_nothing(host: str, kind: str, doors: Any) -> None:
 
 
 @pytest.mark.parametrize("kind", ["http", "websocket"])
-@pytest.mark.parametrize("origin", ["http://evil.example", "null", f"http://{HOST}:81"])
+@pytest.mark.parametrize("origin", ["http://evil.example", "null", "http://{host}:81"])
 def test_a_foreign_page_gets_nothing_and_streamlit_is_not_asked(
-    origin: str, kind: str, doors: Any
+    origin: str, kind: str, doors: Any, host: str
 ) -> None:
     # Streamlit would look its own address up in the internet, to compare.
-    reply = doors(None).ask("/_stcore/stream", headers={"origin": origin}, kind=kind)
+    headers = {"origin": origin.format(host=host)}
+    reply = doors(None).ask("/_stcore/stream", headers=headers, kind=kind)
     assert reply.status == 403
     assert not reply.passed
 
 
 @pytest.mark.parametrize("kind", ["http", "websocket"])
-def test_without_a_secret_all_others_pass(kind: str, doors: Any) -> None:
-    assert doors(None).ask(headers={"origin": f"https://{HOST}"}, kind=kind).passed
+def test_without_a_secret_all_others_pass(kind: str, doors: Any, host: str) -> None:
+    assert doors(None).ask(headers={"origin": f"https://{host}"}, kind=kind).passed
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"])
@@ -71,7 +68,7 @@ def test_all_that_everybody_may_ask_is_whether_it_is_well(
 
 
 def test_who_says_the_password_gets_a_pass_that_scripts_and_other_sites_never_see(
-    door: Any,
+    door: Any, password: str
 ) -> None:
     reply = door.sign_in(to="/label?x=1")
     assert (reply.status, reply.headers["location"]) == (303, "/label?x=1")
@@ -80,7 +77,7 @@ def test_who_says_the_password_gets_a_pass_that_scripts_and_other_sites_never_se
     for word in ("httponly", "samesite=strict", "path=/", f"max-age={PASS_SECONDS}"):
         assert word in set_cookie
     assert "secure" not in set_cookie
-    assert PASSWORD not in set_cookie
+    assert password not in set_cookie
     assert door.ask("/label?x=1", headers={"cookie": reply.cookie}).passed
 
 
@@ -90,9 +87,9 @@ def test_a_pass_that_came_by_tls_is_never_sent_without(door: Any, proto: str) ->
     assert "secure" in reply.headers["set-cookie"].lower()
 
 
-@pytest.mark.parametrize("said", ["", "wrong", PASSWORD + "x"])
-def test_a_wrong_password_is_told_and_gets_no_pass(door: Any, said: str) -> None:
-    reply = door.sign_in(said, to='/label"><script>')
+@pytest.mark.parametrize("said", ["", "wrong", "{password}x"])
+def test_a_wrong_password_is_told_and_gets_no_pass(door: Any, said: str, password: str) -> None:
+    reply = door.sign_in(said.format(password=password), to='/label"><script>')
     assert reply.status == 401
     assert b"That is not the password" in reply.body
     assert b"<script" not in reply.body
@@ -103,8 +100,8 @@ def test_a_form_of_another_site_is_not_even_read(door: Any) -> None:
     assert door.sign_in(headers={"origin": "http://evil.example"}).status == 403
 
 
-def test_a_form_that_is_too_long_is_not_read_to_its_end(door: Any) -> None:
-    body = b"to=%2F&x=" + b"x" * (1 << 20) + b"&secret=" + PASSWORD.encode()
+def test_a_form_that_is_too_long_is_not_read_to_its_end(door: Any, password: str) -> None:
+    body = b"to=%2F&x=" + b"x" * (1 << 20) + b"&secret=" + password.encode()
     assert door.ask("/sign-in", method="POST", body=body).status == 401
 
 
@@ -124,10 +121,10 @@ def test_signing_in_leads_nowhere_else(door: Any, to: str) -> None:
 
 
 def test_a_link_with_the_token_signs_in_and_the_token_leaves_the_address(
-    by_token: Access, doors: Any
+    by_token: Access, doors: Any, password: str
 ) -> None:
     door = doors(by_token)
-    token = urlencode({"token": PASSWORD})
+    token = urlencode({"token": password})
     reply = door.ask(f"/label?x=a+b&{token}")
     assert (reply.status, reply.headers["location"]) == (303, "/label?x=a+b")
     cookie = {"cookie": reply.cookie}
@@ -144,10 +141,10 @@ def test_a_link_with_a_wrong_token_is_a_wrong_try(by_token: Access, doors: Any) 
     assert b'value="/label"' in reply.body
 
 
-def test_a_password_is_never_taken_from_an_address(door: Any) -> None:
-    reply = door.ask(f"/?{urlencode({'token': PASSWORD})}")
+def test_a_password_is_never_taken_from_an_address(door: Any, password: str) -> None:
+    reply = door.ask(f"/?{urlencode({'token': password})}")
     assert reply.status == 401
-    assert PASSWORD.encode() not in reply.body
+    assert password.encode() not in reply.body
 
 
 def test_too_many_wrong_tries_have_to_wait_the_right_one_too(door: Any) -> None:

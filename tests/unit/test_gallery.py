@@ -12,14 +12,6 @@ from training.errors import GalleryError, PhotoError
 
 
 @pytest.fixture
-def built(studio: Any) -> Any:
-    """The studio with twelve photos and their gallery."""
-    studio.paint_many(8)
-    studio.build()
-    return studio
-
-
-@pytest.fixture
 def gallery(built: Any) -> Gallery:
     return built.gallery()
 

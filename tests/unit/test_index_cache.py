@@ -7,21 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import pytest
 from filelock import FileLock
 
 from indexer.build import build
 from indexer.gallery import Gallery, describe
 from indexer.index_files import MANIFEST_FILE, read_manifest
 from training.progress import Silent
-
-
-@pytest.fixture
-def built(studio: Any) -> Any:
-    """The studio with twelve photos and their gallery."""
-    studio.paint_many(8)
-    studio.build()
-    return studio
 
 
 def index_file(folder: Path) -> Path:

@@ -8,7 +8,7 @@ import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from training.augment import apply_views, draw_parameters, make_views
-from training.recipes import byol_recipes, simclr_recipe
+from training.recipes import ViewRecipe, byol_recipes, simclr_recipe
 
 # float32 through a few sums of 255 terms.
 ROUNDING = 2e-6
@@ -30,33 +30,23 @@ def test_with_all_probabilities_zero_a_view_is_the_photo(darkroom: Any) -> None:
     )
 
 
+def changes(darkroom: Any, recipe: ViewRecipe) -> torch.Tensor:
+    """By how much each of 64 views differs from its photo, at the pixel where it does most."""
+    pixels = darkroom.photos(64, 32)
+    views = make_views(pixels, torch.ones(64), recipe, torch.Generator().manual_seed(1))
+    difference = darkroom.as_pixels(views, recipe) - darkroom.channels_first(pixels)
+    return difference.abs().amax(dim=(1, 2, 3))
+
+
 @pytest.mark.parametrize("name", ["flip", "jitter", "grayscale", "blur", "solarize"])
 def test_a_transform_of_probability_one_changes_every_view(darkroom: Any, name: str) -> None:
-    pixels = darkroom.photos(64, 32)
     recipe = replace(darkroom.nothing_random, blur_sigma=(0.5, 2.0), **{name: 1.0})
-
-    views = make_views(pixels, torch.ones(64), recipe, torch.Generator().manual_seed(1))
-
-    changes = (
-        (darkroom.as_pixels(views, recipe) - darkroom.channels_first(pixels))
-        .abs()
-        .amax(dim=(1, 2, 3))
-    )
-    assert (changes > 1e-4).all()
+    assert (changes(darkroom, recipe) > 1e-4).all()
 
 
 def test_a_crop_of_a_part_changes_every_view(darkroom: Any) -> None:
-    pixels = darkroom.photos(64, 32)
     recipe = replace(darkroom.nothing_random, crop_scale=(0.2, 0.8))
-
-    views = make_views(pixels, torch.ones(64), recipe, torch.Generator().manual_seed(1))
-
-    changes = (
-        (darkroom.as_pixels(views, recipe) - darkroom.channels_first(pixels))
-        .abs()
-        .amax(dim=(1, 2, 3))
-    )
-    assert (changes > 1e-2).all()
+    assert (changes(darkroom, recipe) > 1e-2).all()
 
 
 def test_exactly_the_wanted_number_of_views_is_blurred_and_solarized(darkroom: Any) -> None:
