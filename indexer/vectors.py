@@ -110,6 +110,11 @@ class VectorIndex:
         """All embeddings `(n, d)` float32, unit rows: the index's own memory, read-only."""
         return _read_only(self._rows)
 
+    @property
+    def stored(self) -> Embeddings:
+        """What it was built from: the index's own memory, read-only."""
+        return Embeddings(self.generation, self.encoder, self.ids, self.rows)
+
     def embedding(self, photo_id: int) -> np.ndarray | None:
         """The stored `(d,)` float32 unit row; None when the id is not in the index."""
         position = int(np.searchsorted(self._ids, photo_id))
@@ -224,8 +229,7 @@ def _in_cells(stored: Embeddings, before: VectorIndex | None) -> Coarse | None:
     """An approximate index, from the one before where that has one; None where it finds too few."""
     threads = providers.cores()
     if before is not None and before.choice.kind == "approximate" and before.coarse is not None:
-        old = Embeddings(before.generation, before.encoder, before.ids, before.rows)
-        found = coarsely.brought_up_to_date(before.coarse, old, stored, threads=threads)
+        found = coarsely.brought_up_to_date(before.coarse, before.stored, stored, threads=threads)
         if found is not None:
             return found
     return coarsely.in_cells(stored.rows, threads=threads)
@@ -234,7 +238,8 @@ def _in_cells(stored: Embeddings, before: VectorIndex | None) -> Coarse | None:
 def _too_little(count: int) -> str:
     if count < coarsely.FEWEST_PHOTOS:
         return f"cells are for {coarsely.FEWEST_PHOTOS:,} photos and more"
-    return f"a quarter of the cells holds less than {coarsely.LEAST_RECALL:.0%} of the ten nearest"
+    least = f"{coarsely.LEAST_RECALL:.0%}"
+    return f"a quarter of the cells does not surely hold {least} of the ten nearest"
 
 
 def _gpu_copy(rows: np.ndarray) -> faiss.Index | None:

@@ -50,13 +50,50 @@ def test_as_few_cells_are_looked_at_as_find_enough(grouped: np.ndarray) -> None:
     assert 1 <= found.cells < found.index.nlist / 4
     assert found.recall is not None
     assert found.recall >= 0.98
+    asked = np.sort(np.random.default_rng(0).permutation(4_000)[:1_000])
+    counts = [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64]
+    fewer = counts[counts.index(found.cells) - 1]
+    for cells, enough in ((found.cells, True), (fewer, False)):
+        shares = recalls(coarse.Coarse(found.index, cells=cells), grouped, asked)
+        assert (shares.mean() - 1.645 * shares.std() / np.sqrt(1_000) >= 0.98) == enough
+
+
+def recalls(index: coarse.Coarse, rows: np.ndarray, asked: np.ndarray) -> np.ndarray:
+    """For each of some stored photos, which share of its ten nearest others it finds."""
+    shares = []
+    for own in asked:
+        best = np.sort(np.delete(rows @ rows[own], own))[-10]
+        found = coarse.nearest(index, rows, rows[own][np.newaxis], 11)[1][0]
+        scores = np.sort(rows[found[found != own]] @ rows[own])[-10:]
+        shares.append(np.mean(scores >= best - 1e-6))
+    return np.array(shares)
+
+
+@pytest.mark.parametrize(
+    ("shares", "bound"),
+    [
+        ([1.0] * 10, 1.0),
+        ([0.9, 1.0] * 50, 0.95 - 1.644854 * 0.05 / np.sqrt(99)),
+        ([1.0] * 99 + [0.0], 0.99 - 1.644854 * 0.1 / 10),
+    ],
+)
+def test_a_mean_is_believed_as_far_as_its_queries_tell(shares: list[float], bound: float) -> None:
+    assert coarse.lower_bound(np.array(shares)) == pytest.approx(bound)
+
+
+def test_a_mean_that_may_be_chance_is_not_enough() -> None:
+    """Where exactly 98 % are found, one calibration in twenty says that it is more."""
+    rng = np.random.default_rng(8)
+    drawn = rng.binomial(10, 0.98, size=(4_000, 1_000)) / 10
+    above = np.mean([coarse.lower_bound(shares) > 0.98 for shares in drawn])
+    assert above == pytest.approx(0.05, abs=0.01)
 
 
 def test_it_is_not_used_where_it_would_not_find_enough(scattered: np.ndarray) -> None:
     stored = Embeddings(1, "e", np.arange(4_000, dtype=np.int64), scattered)
     index = VectorIndex.build(stored, Choice("approximate", "", "approximate"))
     assert (index.choice.kind, index.choice.wanted) == ("exact", "approximate")
-    assert "a quarter of the cells holds less than 98% of the ten nearest" in index.choice.why
+    assert "a quarter of the cells does not surely hold 98% of the ten nearest" in index.choice.why
     few = Embeddings(1, "e", np.arange(999, dtype=np.int64), scattered[:999])
     small = VectorIndex.build(few, Choice("approximate", "", "approximate"))
     assert "1,000 photos and more" in small.choice.why
