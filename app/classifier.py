@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Self
 
 import numpy as np
-import onnxruntime as ort
 
 from indexer import providers
 from indexer.encoder import BATCH, INPUT, SPEC_KEY, open_session, read_encoder
+from indexer.runtime import ort
 from indexer.wording import shown
 from training.errors import EncoderError, LabelError
 from training.spec import EncoderSpec

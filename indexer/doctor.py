@@ -8,13 +8,13 @@ from importlib import metadata
 from pathlib import Path
 
 import faiss
-import onnxruntime
 import PIL
 from PIL import features
 
 from indexer import providers
 from indexer.catalogue import Catalogue
 from indexer.folder import GalleryFolder
+from indexer.runtime import ort
 from indexer.wording import quoted, shown
 from training.photos import FORMATS
 from training.wording import counted
@@ -68,7 +68,7 @@ def examine(gallery: Path | None = None) -> list[Finding]:
 def _rivals(names: tuple[str, ...]) -> Finding:
     """Which of several distributions of one library are installed."""
     there = [f"{name} {metadata.version(name)}" for name in names if _installed(name)]
-    loaded = {"faiss-cpu": faiss.__version__, "onnxruntime": onnxruntime.__version__}[names[0]]
+    loaded = {"faiss-cpu": faiss.__version__, "onnxruntime": ort.__version__}[names[0]]
     found = f"{' and '.join(there) or 'installed by other means'}, version {loaded} in use"
     if len(there) < 2:
         return Finding(names[0].split("-")[0], found)
@@ -111,7 +111,7 @@ def _profiles() -> Finding:
 
 def _devices() -> list[Finding]:
     count = providers.cuda_device_count()
-    offered = providers.CUDA in onnxruntime.get_available_providers()
+    offered = providers.CUDA in ort.get_available_providers()
     if count == 0:
         return [Finding("GPU", "no CUDA driver answers: the CPU is used")]
     embedding = Finding("GPU for embedding", f"{count} CUDA devices, ONNX Runtime can use them")

@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Self
 
 import numpy as np
-import onnxruntime as ort
 from PIL import Image
 
 from indexer import providers
+from indexer.runtime import ort
 from indexer.wording import shown
 from training.errors import EncoderError
 from training.spec import EncoderSpec
@@ -27,9 +27,6 @@ FULL_PRECISION = "fp32"
 BATCH = 32
 
 _HINT = "give a run folder of `ssl-train`, or an encoder.onnx that `ssl-index build` wrote"
-
-# Its warnings are about graph details that nobody here can act on.
-ort.set_default_logger_severity(3)
 
 
 class OnnxEncoder:

@@ -16,10 +16,10 @@ from typing import Any
 
 import numpy as np
 import onnx
-import onnxruntime as ort
 from onnx import TensorProto, compose, helper, numpy_helper
 
 from indexer.encoder import INPUT, OUTPUT, SOURCE_KEY, SPEC_KEY, read_encoder
+from indexer.runtime import ort
 from indexer.wording import shown
 from training.errors import EncoderError
 from training.spec import EncoderSpec, Preprocessing

@@ -4,8 +4,7 @@ import ctypes
 import os
 import sys
 
-import onnxruntime as ort
-
+from indexer.runtime import ort
 from training.errors import ConfigError
 
 DEVICES = ("auto", "cpu", "cuda")
