@@ -11,6 +11,7 @@ from app.answers import Judgement, Shots, judged
 from app.classifier import ClassifierFacts
 from app.exports.classifier import ClassifierReport, export_classifier
 from app.fewshot.estimator import Head
+from app.fewshot.folds import Labelled
 from app.fewshot.judging import fit_as_judged
 from app.fewshot.quality import Quality
 from app.fewshot.rejection import DEFAULT_SETTING, Rejection
@@ -61,22 +62,20 @@ def fitted(gallery: Gallery, shots: Shots, judgement: Judgement | None) -> Fitte
             f"a classifier needs two classes or more, and {found}",
             hint="label photos of another class, or some as none of these",
         )
-    quality = judgement.quality if judgement is not None else None
-    of_these = judgement is not None and (
-        judgement.shots.names == shots.names and np.array_equal(judgement.shots.ids, shots.ids)
-    )
+    advice = judgement.quality if judgement is not None else None
+    quality = advice if judgement is not None and _same(judgement.shots, shots) else None
+    head = fit_as_judged(shots.rows, shots.names, advice)
+    ids, rows = gallery.embeddings()
     rejection = Rejection.fit(
-        shots.rows,
-        shots.names,
-        quality if of_these else None,
-        groups=near_groups(shots.rows),
-        gallery=gallery.embeddings()[1],
+        head,
+        Labelled.of(shots.rows, shots.names, near_groups(shots.rows)),
+        quality,
+        gallery=rows,
+        labelled=np.isin(ids, shots.ids),
     )
-    head = fit_as_judged(shots.rows, shots.names, quality)
-    if rejection.kind is not None:
-        # The bars are shares at this temperature, and the file gives but one kind of shares.
-        head = replace(head, temperature=rejection.temperature)
-    return Fitted(head, rejection, shots, quality if of_these else None)
+    # The bars are shares at this temperature, and the file gives but one kind of shares.
+    head = replace(head, temperature=rejection.temperature)
+    return Fitted(head, rejection, shots, quality)
 
 
 def export(
@@ -107,12 +106,20 @@ def classifier_file(
 ) -> bytes:
     """A classifier as the content of one ONNX file, for a download.
 
+    It is judged here and now where labels came or went since: the file rejects as the latest
+    labels say, never by chance alone because nobody waited for the judge.
+
     Raises:
         LabelError: there are fewer than two classes.
     """
+    made = (
+        fitted(gallery, shots, judgement)
+        if judgement is not None and _same(judgement.shots, shots)
+        else fit(gallery, shots)
+    )
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "classifier.onnx"
-        export(fitted(gallery, shots, judgement), gallery, file, setting=setting)
+        export(made, gallery, file, setting=setting)
         return file.read_bytes()
 
 
@@ -134,6 +141,10 @@ def facts_of(fitted: Fitted, gallery: Gallery, *, setting: float) -> ClassifierF
         least_near=tuple(_finite(bar) for bar in bars.near),
         macro_f1=None if quality is None else quality.macro_f1.value,
     )
+
+
+def _same(one: Shots, other: Shots) -> bool:
+    return one.names == other.names and np.array_equal(one.ids, other.ids)
 
 
 def _finite(bar: float) -> float:

@@ -9,6 +9,7 @@ from app.fewshot.intervals import in_words
 from app.fewshot.quality import ClassQuality, Quality
 from app.fitting import Fitted
 from app.imports import ImportReport
+from app.review_words import rejection_words
 from indexer.labels import Labels
 from indexer.wording import shown
 from training.bootstrap import Interval
@@ -63,7 +64,6 @@ def stats_text(facts: Facts) -> str:
 
 def quality_facts(fitted: Fitted, *, setting: float) -> dict[str, object]:
     """A classifier and what cross-validation says of it, for programs. Shares are 0 to 1."""
-    outlook = fitted.rejection.outlook(setting)
     quality = fitted.quality
     facts: dict[str, object] = {
         "head": fitted.head.kind,
@@ -77,6 +77,7 @@ def quality_facts(fitted: Fitted, *, setting: float) -> dict[str, object]:
     }
     if quality is None:
         return facts
+    outlook = fitted.rejection.outlook(setting)
     precision = outlook.precision
     return facts | {
         "macro_f1": asdict(quality.macro_f1),
@@ -106,12 +107,7 @@ def quality_text(fitted: Fitted, *, setting: float) -> str:
         audit = quality.audit
         lines.append(f"accuracy on {audit.labels} random draws: {_figure(audit.accuracy, quality)}")
     outlook = fitted.rejection.outlook(setting)
-    if outlook.precision is not None:
-        covered = in_words(outlook.coverage, quality.fewest)
-        lines.append(
-            f"rejection at {setting:g}: coverage {covered}, "
-            f"precision {_figure(outlook.precision, quality)}"
-        )
+    lines.append(f"rejection at {setting:g}: {rejection_words(outlook)}")
     if quality.suspicious:
         lines.append(f"{len(quality.suspicious)} labels look wrong: see Review in the app")
     return "\n".join(lines)

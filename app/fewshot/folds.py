@@ -4,7 +4,7 @@ Near-copies of a photo (bursts, resized copies) always lie in the same fold. Oth
 asked about photos that it has all but seen, and the answer flatters.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,6 +29,12 @@ class Labelled:
     numbers: np.ndarray  # (n,) int64, the class of each
     groups: np.ndarray  # (n,) int64, the same number for near-copies
     classes: tuple[str, ...]  # by name
+
+    @classmethod
+    def of(cls, rows: np.ndarray, names: Sequence[str], groups: np.ndarray) -> "Labelled":
+        """From `(n, d)` float32 unit rows, `(n,)` class names and `(n,)` int64 group numbers."""
+        classes, numbers = np.unique(np.asarray(names, dtype=str), return_inverse=True)
+        return cls(rows, numbers, np.asarray(groups), tuple(map(str, classes)))
 
     @property
     def judged(self) -> np.ndarray:

@@ -23,8 +23,11 @@ def band(share: float) -> str:
     return "high" if share >= HIGH else "medium" if share >= MEDIUM else "low"
 
 
-def wilson(right: int, count: int) -> Interval:
-    """A share with Wilson's score interval (Wilson 1927), which stays inside 0 and 1."""
+def wilson(right: float, count: float) -> Interval:
+    """A share with Wilson's score interval (Wilson 1927), which stays inside 0 and 1.
+
+    Counts that weigh differently come as so many equal ones as tell as much: fractions, then.
+    """
     assert 0 <= right <= count, (right, count)
     assert count > 0, count
     share = right / count

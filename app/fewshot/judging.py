@@ -56,8 +56,7 @@ def judge(
         Interrupted: `stop` said so.
     """
     assert len(rows) == len(names) == len(groups) == len(sources)
-    classes, numbers = np.unique(np.asarray(names, dtype=str), return_inverse=True)
-    labelled = Labelled(rows, numbers, np.asarray(groups), tuple(map(str, classes)))
+    labelled = Labelled.of(rows, names, groups)
     divisions = divided(labelled, seed=seed)
     fewest = smallest_class(list(names))[0]
     tried = [_Trial.of(labelled, divisions, kind, c, stop=stop) for kind, c in _candidates(fewest)]

@@ -7,7 +7,13 @@ import streamlit as st
 from app.answers import Answers
 from app.desk import Action, Answer, agree, take
 from app.fewshot.rejection import DEFAULT_SETTING
-from app.review import Doubt, Review, disagreement, rejection_words, scores, share_words
+from app.review import Doubt, Review
+from app.review_words import (
+    disagreement,
+    rejection_words,
+    scores,
+    share_words,
+)
 from app.ui import look
 from app.ui.address import arrived, find_similar_on_search
 from app.ui.components.grid import Wishes, clear_selection, photo_grid
@@ -55,7 +61,7 @@ def _page(gallery: Gallery) -> None:
             _cell(gallery, review, *cell)
         _doubts(gallery, review.doubts(), answers)
     _conflicts(gallery)
-    setting = DEFAULT_SETTING if review is None else _rejection(gallery, review)
+    setting = DEFAULT_SETTING if review is None else _rejection(review)
     if answers.labels:
         exports(gallery, answers, setting=setting)
 
@@ -232,7 +238,7 @@ def _correct(
     return chosen.selection
 
 
-def _rejection(gallery: Gallery, review: Review) -> float:
+def _rejection(review: Review) -> float:
     """The slider from strict to complete, and what its setting does."""
     with st.container(key="rejection"):
         look.heading(
@@ -245,5 +251,9 @@ def _rejection(gallery: Gallery, review: Review) -> float:
             "From strict (0) to complete (1)", 0.0, 1.0, step=0.01, key="rejection-setting"
         )
         look.strong(rejection_words(review.outlook(setting)))
-        look.detail(f"{review.kept(setting):,} of all {len(gallery):,} photos would get a class.")
+        look.detail(
+            "Counted on all your photos. How many are right is told by labelled photos that it had "
+            "not seen; those that are like many unlabelled ones count more. Photos of a kind that "
+            "nobody labelled, not even as none of these, are not in it."
+        )
     return setting

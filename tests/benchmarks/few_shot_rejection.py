@@ -2,29 +2,44 @@
 
     python tests/benchmarks/few_shot_rejection.py LABELLED --encoder gallery/encoder.onnx
 
-LABELLED holds class folders. Each time, half of the classes are drawn as known and so many photos
-of each are learned from; all other photos are asked, those of the other half belong to no class.
-Prints two Markdown tables. First, for each sign, the area under the ROC curve of known against
-unknown. Second, at 20 labels a class: what the slider promises (precision on labelled photos that
-heads had not seen; the labels hold no photo of the unknown classes) and what then holds of known
-photos, and how many known and unknown ones keep a class.
+LABELLED holds class folders. Prints three Markdown tables. First, half of the classes are drawn as
+known and so many photos of each are learned from; all others are asked, those of the other half
+belong to no class: for each sign, the area under the ROC curve of known against unknown. Second,
+the same at 20 labels a class: what the slider promises and what then holds. Third, photos are
+labelled as people do it (`labelling_person`), out of five eighths of them, and the others are
+asked: how many right answers keep their class at the default, what precision is shown and what
+holds, and what coverage is shown and seen; once with every label counting the same, once with each
+for so many photos as are like it. Three classes of ten belong to none, unless all are known.
 """
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from few_shot_heads import embedded
+from few_shot_heads import embedded, interval
+from labelling_person import HABITS, label
 from sklearn.metrics import roc_auc_score
 
-from app.fewshot.estimator import fit_head
+from app.fewshot.estimator import Head, fit_head
+from app.fewshot.folds import Labelled
 from app.fewshot.judging import fit_as_judged, judge
+from app.fewshot.regions import find_regions
 from app.fewshot.rejection import Rejection
+from app.fewshot.suggest import Photos
+from indexer.duplicates import near_groups
 from indexer.encoder import OnnxEncoder
 
 SIGNS = ("share", "logit", "nearest example", "three nearest", "class mean")
 SHOTS = (3, 10, 20)
 SETTINGS = (0.5, 0.8, 0.9, 0.95, 1.0)
+
+# What becomes of photos of three classes out of ten.
+UNKNOWN = ("all classes known", "labelled none of these", "set aside")
+GATHERED = (
+    "right answers kept", "precision shown", "precision held", "apart by", "unknown kept",
+    "coverage shown", "coverage seen",
+)  # fmt: skip
 
 
 def main() -> None:
@@ -32,7 +47,7 @@ def main() -> None:
     parser.add_argument("labelled", type=Path)
     parser.add_argument("--encoder", type=Path, required=True)
     parser.add_argument("--draws", type=int, default=20)
-    parser.add_argument("--slider-draws", type=int, default=5)
+    parser.add_argument("--labels", type=int, default=300, help="gathered for the third table")
     options = parser.parse_args()
     rows, numbers = embedded(options.labelled, OnnxEncoder.open(options.encoder))
     print("| shots | " + " | ".join(SIGNS) + " |\n|---|" + "---|" * len(SIGNS))
@@ -41,9 +56,22 @@ def main() -> None:
         print(f"| {shots} | " + " | ".join(f"{a:.3f}" for a in np.mean(areas, axis=0)) + " |")
     print("\n| setting | promised | right of known kept | known kept | unknown kept |")
     print("|---|---|---|---|---|", flush=True)
-    found = [slider(rows, numbers, SHOTS[-1], draw) for draw in range(options.slider_draws)]
+    found = [slider(rows, numbers, SHOTS[-1], draw) for draw in range(options.draws)]
     for setting, cells in zip(SETTINGS, np.mean(found, axis=0), strict=True):
         print(f"| {setting} | " + " | ".join(f"{cell:.2f}" for cell in cells) + " |")
+    print("\n| unknown photos are | labels | each counts | " + " | ".join(GATHERED) + " |")
+    print("|---|---|---|" + "---|" * len(GATHERED), flush=True)
+    for unknown in UNKNOWN:
+        for habit in HABITS:
+            every = [
+                gathered(rows, numbers, habit, unknown, options.labels, draw)
+                for draw in range(options.draws)
+            ]
+            for counts, cells in zip(
+                ("the same", "for those like it"), zip(*every, strict=True), strict=True
+            ):
+                told = " | ".join(_mean(column) for column in zip(*cells, strict=True))
+                print(f"| {unknown} | {habit} | {counts} | {told} |", flush=True)
 
 
 def drawn(numbers: np.ndarray, shots: int, draw: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -85,10 +113,7 @@ def signs(rows: np.ndarray, numbers: np.ndarray, shots: int, draw: int) -> list[
 
 def slider(rows: np.ndarray, numbers: np.ndarray, shots: int, draw: int) -> list[list[float]]:
     learned, asked, known = drawn(numbers, shots, draw)
-    names, groups = named(numbers[learned]), np.arange(len(learned))
-    quality = judge(rows[learned], names, groups=groups, sources=["search"] * len(names))
-    head = fit_as_judged(rows[learned], names, quality)
-    rejection = Rejection.fit(rows[learned], names, quality, groups=groups, gallery=rows)
+    rejection, head = learn(rows, learned, named(numbers[learned]), ["search"] * len(learned))
     evidence = rejection.evidence(head, rows[asked])
     right = np.array(head.classes)[evidence.said] == np.array(named(numbers[asked]))
     cells = []
@@ -103,6 +128,61 @@ def slider(rows: np.ndarray, numbers: np.ndarray, shots: int, draw: int) -> list
             ]
         )
     return cells
+
+
+def gathered(
+    rows: np.ndarray, numbers: np.ndarray, habit: str, unknown: str, count: int, draw: int
+) -> list[list[float]]:
+    """The third table's figures, in its order: with weights of one, and as they are."""
+    draws = np.random.default_rng(draw)
+    order = draws.permutation(len(rows))
+    gallery, asked = order[: len(rows) * 5 // 8], order[len(rows) * 5 // 8 :]
+    classes = np.unique(numbers)
+    known = (
+        classes if unknown == UNKNOWN[0] else draws.permutation(classes)[: len(classes) * 7 // 10]
+    )
+    names = np.where(np.isin(numbers, known), named(numbers), "")
+    photos = Photos(np.arange(len(gallery)), rows[gallery], find_regions(rows[gallery]))
+    truth = [str(name) or None for name in names[gallery]]
+    says_none = unknown == UNKNOWN[1]
+    labels = label(habit, photos, truth, count=count, says_none=says_none, draw=draw)
+    learned = np.array(sorted(labels))
+    given = [labels[row] for row in learned]
+    rejection, head = learn(photos.rows, learned, [g[0] for g in given], [g[1] for g in given])
+    evidence = rejection.evidence(head, rows[asked])
+    right = np.array(rejection.classes)[evidence.said] == names[asked]
+    cells = []
+    for each in (replace(rejection, weights=np.ones(len(rejection.truth))), rejection):
+        kept, outlook = each.keeps(evidence), each.outlook()
+        shown = outlook.precision.value if outlook.precision else np.nan
+        held, none = right[kept].mean(), names[asked] == ""
+        cells.append(
+            [
+                kept[right].mean(),
+                shown,
+                held,
+                abs(shown - held),
+                kept[none].mean() if none.any() else np.nan,
+                outlook.coverage,
+                kept.mean(),
+            ]
+        )
+    return cells
+
+
+def learn(
+    gallery: np.ndarray, learned: np.ndarray, names: list[str], sources: list[str]
+) -> tuple[Rejection, Head]:
+    """Judged and fitted as the app does it."""
+    shots = Labelled.of(gallery[learned], names, near_groups(gallery[learned]))
+    quality = judge(shots.rows, names, groups=shots.groups, sources=sources)
+    head = fit_as_judged(shots.rows, names, quality)
+    labelled = np.isin(np.arange(len(gallery)), learned)
+    return Rejection.fit(head, shots, quality, gallery=gallery, labelled=labelled), head
+
+
+def _mean(figures: tuple[float, ...]) -> str:
+    return "" if np.isnan(figures).all() else interval(list(figures))
 
 
 if __name__ == "__main__":

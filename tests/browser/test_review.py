@@ -88,11 +88,11 @@ def test_the_model_is_right_about_labels_that_look_wrong_and_undo_takes_that_bac
 def test_the_slider_tells_what_rejection_does(page: Page, crowded: Any, labels: Labels) -> None:
     open_review(page, crowded)
     rejection = page.locator(".st-key-rejection")
-    expect(rejection).to_contain_text("keep a class")
+    expect(rejection).to_contain_text("of all 240 photos")
     slider = rejection.get_by_role("slider")
     slider.focus()
     page.keyboard.press("End")
-    expect(rejection).to_contain_text("240 of all 240 photos would get a class")
+    expect(rejection).to_contain_text("240 of all 240 photos (100 %) get a class")
 
 
 def test_without_labels_the_page_says_what_is_missing(page: Page, crowded: Any) -> None:

@@ -53,7 +53,8 @@ def test_fit_for_people_gives_bands_while_labels_are_few(wardrobe: Any, tmp_path
     text = run("fit", wardrobe.folder, "-o", tmp_path / "c.onnx").stdout
     assert "24 labels in 2 classes" in text
     assert "macro-F1 by cross-validation: high" in text
-    assert "%" not in text
+    assert "%" not in "\n".join(line for line in text.splitlines() if "rejection at" not in line)
+    assert "photos (" in text  # how many get a class is counted, however few the labels
 
 
 def test_fit_learns_from_a_csv_without_storing_it(wardrobe: Any, tmp_path: Path) -> None:

@@ -10,7 +10,12 @@ from app.answers import Answers, judged
 from app.fewshot.quality import SourceAccuracy
 from app.fewshot.rejection import Outlook
 from app.labelling import Labelling
-from app.review import Review, Reviews, rejection_words, scores, share_words
+from app.review import Review, Reviews
+from app.review_words import (
+    rejection_words,
+    scores,
+    share_words,
+)
 from indexer.labels import Labels
 from training.bootstrap import Interval
 
@@ -66,10 +71,12 @@ def test_wrong_labels_are_doubted(review: Review, answers: Answers) -> None:
         assert name != likely
 
 
-def test_a_complete_setting_keeps_every_photo_and_a_strict_one_no_more(review: Review) -> None:
-    assert review.kept(1.0) == len(review.evidence.said)
-    assert review.kept(0.0) <= review.kept(0.95) <= review.kept(1.0)
-    assert review.outlook(1.0).coverage == 1
+def test_a_complete_setting_keeps_every_photo_and_a_strict_one_no_more(
+    review: Review, answers: Answers
+) -> None:
+    strict, usual, complete = (review.outlook(setting) for setting in (0.0, 0.95, 1.0))
+    assert complete.kept == complete.photos == len(answers.ids)
+    assert strict.kept <= usual.kept <= complete.kept
 
 
 def test_a_review_is_worked_out_once_a_judgement(answers: Answers, studio: Any) -> None:
@@ -102,9 +109,13 @@ def test_few_photos_make_a_band_and_no_interval(review: Review) -> None:
 @pytest.mark.parametrize(
     ("outlook", "said"),
     [
-        (Outlook(0, 0, None, 0.0), "No labelled photo keeps a class"),
-        (Outlook(40, 36, Interval(0.9, 0.77, 0.96), 0.8), "90 % are right, between 77 % and 96 %"),
-        (Outlook(9, 9, Interval(1.0, 0.7, 1.0), 0.2), "of those, high precision."),
+        (Outlook(0, 50, None, 0), "0 of all 50 photos (0 %) get a class. How many rightly, no"),
+        (
+            Outlook(1800, 2000, Interval(0.9, 0.77, 0.96), 40),
+            "1,800 of all 2,000 photos (90 %) get a class, about 90 % of them rightly, between "
+            "77 % and 96 %.",
+        ),
+        (Outlook(9, 45, Interval(1.0, 0.7, 1.0), 9), "(20 %) get a class, with high precision."),
     ],
 )
 def test_what_rejection_does_is_a_sentence(outlook: Outlook, said: str) -> None:
