@@ -9,7 +9,7 @@ from app.fewshot.intervals import in_words
 from app.fewshot.quality import ClassQuality, Quality
 from app.fitting import Fitted
 from app.imports import ImportReport
-from app.review_words import rejection_words
+from app.review_words import learning_words, rejection_words
 from indexer.labels import Labels
 from indexer.wording import shown
 from training.bootstrap import Interval
@@ -89,6 +89,8 @@ def quality_facts(fitted: Fitted, *, setting: float) -> dict[str, object]:
         "precision": None if precision is None else asdict(precision),
         "coverage": outlook.coverage,
         "suspicious": len(quality.suspicious),
+        "learning": None if quality.learning is None else asdict(quality.learning),
+        "reliability": [asdict(stretch) for stretch in quality.reliability],
         "enough": quality.enough,
     }
 
@@ -103,6 +105,7 @@ def quality_text(fitted: Fitted, *, setting: float) -> str:
     lines += ["", f"{'class':<24} {'labels':>6} {'precision':>10} {'recall':>8}"]
     lines += [_class_line(found) for found in quality.per_class]
     lines += ["", f"macro-F1 by cross-validation: {_figure(quality.macro_f1, quality)}"]
+    lines.append(learning_words(quality))
     if quality.audit is not None:
         audit = quality.audit
         lines.append(f"accuracy on {audit.labels} random draws: {_figure(audit.accuracy, quality)}")

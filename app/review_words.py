@@ -4,8 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from app.fewshot.intervals import ENOUGH, in_words
+from app.fewshot.learning import LearningCurve
 from app.fewshot.quality import Quality, SourceAccuracy
 from app.fewshot.rejection import Outlook
+from app.fewshot.reliability import Stretch
 from training.bootstrap import Interval
 from training.wording import counted
 
@@ -29,6 +31,17 @@ class Score:
     name: str
     value: str
     detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """A share as a bar, with what is said beside it."""
+
+    name: str
+    value: Interval | None  # None: there are too few photos for a bar
+    said: str
+    of: int | None = None  # how many photos it is known from, where that differs from bar to bar
+    ought: tuple[float, float] | None = None  # where it ought to end
 
 
 def scores(quality: Quality) -> list[Score]:
@@ -66,6 +79,65 @@ def rejection_words(outlook: Outlook) -> str:
     if outlook.judged < ENOUGH:
         return f"{kept}, with {right} precision."
     return f"{kept}, about {right} of them rightly{_between(outlook.precision, outlook.judged)}."
+
+
+def learning_words(quality: Quality) -> str:
+    """Whether more labels would help, in a sentence."""
+    curve = quality.learning
+    if curve is None:
+        return (
+            "Whether more labels help can be told from 5 labels in every class on. Before, they do."
+        )
+    half, whole = curve.steps[-2:]
+    doubling = f"from {half.labels:,} to {whole.labels:,} labels"
+    if not quality.enough:
+        return {
+            "rising": f"Going {doubling} made it better: more labels will still help.",
+            "level": f"Going {doubling} made it no better: it has levelled off.",
+            "unclear": f"Going {doubling} tells too little yet: label more, and it will be known.",
+        }[curve.outlook]
+    points = round(100 * curve.gain.value)
+    changed = f"{'lost' if points < 0 else 'gained'} {counted(abs(points), 'point')}"
+    between = f"between {round(100 * curve.gain.low)} and {round(100 * curve.gain.high)}"
+    return (
+        f"The last doubling, {doubling}, {changed} ({between}): "
+        + {
+            "rising": "more labels will still help.",
+            "level": "it has levelled off, more labels of these classes will hardly help.",
+            "unclear": "whether more labels help cannot be told yet.",
+        }[curve.outlook]
+    )
+
+
+def learning_bars(curve: LearningCurve) -> list[Bar]:
+    """Macro-F1 by how many labels it was learned from."""
+    return [
+        Bar(
+            counted(step.labels, "label"),
+            step.macro_f1,
+            f"{_percent(step.macro_f1.value)}{_between(step.macro_f1, ENOUGH)}",
+        )
+        for step in curve.steps
+    ]
+
+
+def reliability_bars(stretches: Sequence[Stretch]) -> list[Bar]:
+    """How many answers were right, by how certain they were; the most certain first."""
+    return [
+        Bar(
+            f"{_percent(of.low)} to {_percent(of.high)}"
+            if of.low
+            else f"below {_percent(of.high)}",
+            of.right,
+            "too few to tell"
+            if of.right is None
+            else f"{_percent(of.right.value)}{_between(of.right, of.answers)}",
+            of.answers,
+            (of.low, of.high),
+        )
+        for of in reversed(stretches)
+        if of.answers
+    ]
 
 
 def share_words(share: float | None, labels: int) -> str:

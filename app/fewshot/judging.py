@@ -7,6 +7,7 @@ apart by how photos came to be labelled, and only randomly drawn ones speak for 
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
@@ -21,9 +22,11 @@ from app.fewshot.estimator import (
     smallest_class,
 )
 from app.fewshot.folds import Fold, Labelled, divided, held_out_logits
-from app.fewshot.heads import LOGISTIC_C, Logistic, NearestMean, softmax
+from app.fewshot.heads import LOGISTIC_C, LinearHead, Logistic, NearestMean, softmax
 from app.fewshot.intervals import f1_scores, macro_f1
+from app.fewshot.learning import learning_curve
 from app.fewshot.quality import AUDIT, Candidate, Quality, by_source, per_class, suspicious
+from app.fewshot.reliability import reliability
 
 # Tried from 20 labels a class on, beside the default.
 STRENGTHS = (0.1, 0.3, 3.0, 10.0)
@@ -62,7 +65,13 @@ def judge(
     tried = [_Trial.of(labelled, divisions, kind, c, stop=stop) for kind, c in _candidates(fewest)]
     best = _chosen(tried, labelled)
     candidates = (*(trial.candidate for trial in tried), _neighbours(labelled, divisions))
-    return _quality(labelled, sources, best, candidates, seed=seed)
+    learning = None
+    if fewest >= LOGISTIC_FROM:
+        learning = learning_curve(
+            labelled, divisions, _maker(best.candidate.c), seed=seed, stop=stop
+        )
+    found = _quality(labelled, sources, best, candidates, seed=seed)
+    return replace(found, learning=learning)
 
 
 def fit_as_judged(rows: np.ndarray, names: Sequence[str], quality: Quality | None) -> Head:
@@ -100,10 +109,7 @@ class _Trial:
         *,
         stop: Callable[[], bool],
     ) -> "_Trial":
-        def make() -> NearestMean | Logistic:
-            return NearestMean() if c is None else Logistic(C=c)
-
-        logits = held_out_logits(labelled, divisions, make, stop=stop)
+        logits = held_out_logits(labelled, divisions, _maker(c), stop=stop)
         held = _held_out(logits)
         numbers = labelled.numbers[held]
         planes = len(logits)
@@ -121,6 +127,11 @@ class _Trial:
             loss,
             warmth,
         )
+
+
+def _maker(c: float | None) -> Callable[[], LinearHead]:
+    """Makes the head of a candidate: without a strength it is nearest mean."""
+    return NearestMean if c is None else partial(Logistic, C=c)
 
 
 def _candidates(fewest: int) -> list[tuple[str, float | None]]:
@@ -205,6 +216,8 @@ def _quality(
         by_source=tuple(s for s in sourced if s.source != AUDIT),
         audit=next((s for s in sourced if s.source == AUDIT), None),
         suspicious=suspicious(labelled, probabilities, held),
+        learning=None,
+        reliability=reliability(probabilities[held].max(axis=1), truth == said) if enough else (),
         fewest=fewest,
         enough=enough,
     )

@@ -6,6 +6,8 @@ import numpy as np
 
 from app.fewshot.folds import Labelled
 from app.fewshot.intervals import HIGH, wilson
+from app.fewshot.learning import LearningCurve
+from app.fewshot.reliability import Stretch
 from training.bootstrap import Interval
 
 # The source of labels on photos drawn at random.
@@ -74,6 +76,8 @@ class Quality:
     by_source: tuple[SourceAccuracy, ...]  # every source but the random draws
     audit: SourceAccuracy | None  # the randomly drawn labels: what holds of the whole gallery
     suspicious: tuple[Suspicion, ...]  # the most likely wrong first
+    learning: LearningCurve | None  # None: a class has fewer than five labels
+    reliability: tuple[Stretch, ...]  # empty: probabilities are not calibrated
     fewest: int  # labels of the smallest class
     enough: bool  # percentages may be shown: 20 labels in every class
 

@@ -6,6 +6,7 @@ from html import escape
 import streamlit as st
 from PIL import Image, ImageDraw
 
+from app.review_words import Bar
 from app.ui.components.beside import beside
 
 # Two overlapping frames, one like the other; page.css draws the same mark.
@@ -105,6 +106,26 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     )
 
 
+def measured(head: Sequence[str], rows: Sequence[Bar]) -> None:
+    """Shares as bars with their intervals: a table that says in words what the bars show.
+
+    Args:
+        head: what the names, the bars and, where there are any, the counts are.
+        rows: one a line.
+    """
+    heads = "".join(f'<th scope="col">{escape(name)}</th>' for name in head)
+    lines = "".join(
+        f'<tr><th scope="row">{escape(row.name)}</th>'
+        f'<td><span class="ll-track" aria-hidden="true">{_track(row)}</span>{escape(row.said)}</td>'
+        f"{'' if row.of is None else f'<td>{row.of:,}</td>'}</tr>"
+        for row in rows
+    )
+    st.html(
+        f'<div class="ll-table ll-measured"><table><thead><tr>{heads}</tr></thead>'
+        f"<tbody>{lines}</tbody></table></div>"
+    )
+
+
 def size(size_bytes: int) -> str:
     """Bytes as people say them: `640 bytes`, `36 KB`, `4.2 MB`."""
     if size_bytes < 1000:
@@ -148,6 +169,18 @@ def photo(url: str, *, name: str) -> None:
 def placeholder(text: str) -> None:
     """What stands where a photo should be."""
     st.html(f'<div class="ll-placeholder">{escape(text)}</div>')
+
+
+def _track(bar: Bar) -> str:
+    """The bar, its interval, and the frame in which it ought to end."""
+    parts = [("ll-ought", *bar.ought)] if bar.ought else []
+    if bar.value is not None:
+        whisker = ("ll-spread", bar.value.low, bar.value.high)
+        parts = [("ll-fill", 0.0, bar.value.value), *parts, whisker]
+    return "".join(
+        f'<i class="{name}" style="left:{100 * low:.1f}%;width:{100 * (high - low):.1f}%"></i>'
+        for name, low, high in parts
+    )
 
 
 def _icon() -> Image.Image:

@@ -10,7 +10,10 @@ from app.fewshot.rejection import DEFAULT_SETTING
 from app.review import Doubt, Review
 from app.review_words import (
     disagreement,
+    learning_bars,
+    learning_words,
     rejection_words,
+    reliability_bars,
     scores,
     share_words,
 )
@@ -59,6 +62,7 @@ def _page(gallery: Gallery) -> None:
             cell = _matrix(review)
         if cell is not None:
             _cell(gallery, review, *cell)
+        _progress(review)
         _doubts(gallery, review.doubts(), answers)
     _conflicts(gallery)
     setting = DEFAULT_SETTING if review is None else _rejection(review)
@@ -121,6 +125,30 @@ def _classes(review: Review) -> None:
 def _matrix(review: Review) -> tuple[int, int] | None:
     look.heading("What it takes for what", level=2)
     return confusion_matrix(review.quality.classes, review.quality.confusion, key="confusion")
+
+
+def _progress(review: Review) -> None:
+    """Whether more labels would help, and whether its certainty can be believed."""
+    quality = review.quality
+    with st.container(key="progress"):
+        left, right = st.columns([1, 1], gap="large")
+        with left:
+            look.heading("Would more labels help?", detail=learning_words(quality), level=2)
+            if quality.learning is not None and quality.enough:
+                look.measured(("Learned from", "Macro-F1"), learning_bars(quality.learning))
+        with right:
+            look.heading(
+                "Can its certainty be believed?",
+                detail="How many answers were right, by how certain they were; at best a bar ends "
+                "in its frame."
+                if quality.reliability
+                else "That shows from 20 labels in every class on.",
+                level=2,
+            )
+            if quality.reliability:
+                look.measured(
+                    ("Said with", "Were right", "Answers"), reliability_bars(quality.reliability)
+                )
 
 
 def _cell(gallery: Gallery, review: Review, row: int, column: int) -> None:

@@ -95,6 +95,26 @@ def test_the_slider_tells_what_rejection_does(page: Page, crowded: Any, labels: 
     expect(rejection).to_contain_text("240 of all 240 photos (100 %) get a class")
 
 
+def test_it_tells_whether_more_labels_help_and_how_far_to_believe_it(
+    page: Page, crowded: Any, labels: Labels
+) -> None:
+    open_review(page, crowded)
+    progress = page.locator(".st-key-progress")
+    expect(progress).to_contain_text("The last doubling, from")
+    tables = progress.get_by_role("table")
+    expect(tables).to_have_count(2)
+    steps, stretches = tables.all()
+    expect(steps.get_by_role("row")).to_have_count(5)  # a head and four doublings
+    # What the bars show is said in words beside them.
+    told = stretches.get_by_role("row").nth(1)
+    expect(told.get_by_role("rowheader")).to_contain_text("%")
+    # Every label was asked once: the counts add up.
+    counts = [
+        row.get_by_role("cell").last.inner_text() for row in stretches.get_by_role("row").all()[1:]
+    ]
+    assert sum(map(int, counts)) == 54
+
+
 def test_without_labels_the_page_says_what_is_missing(page: Page, crowded: Any) -> None:
     page.goto(f"{crowded.url}/review")
     expect(page.get_by_role("alert")).to_contain_text("There is nothing to judge yet")

@@ -7,12 +7,16 @@ import numpy as np
 import pytest
 
 from app.answers import Answers, judged
+from app.fewshot.learning import LearningCurve, Step
 from app.fewshot.quality import SourceAccuracy
 from app.fewshot.rejection import Outlook
 from app.labelling import Labelling
 from app.review import Review, Reviews
 from app.review_words import (
+    learning_bars,
+    learning_words,
     rejection_words,
+    reliability_bars,
     scores,
     share_words,
 )
@@ -120,3 +124,43 @@ def test_few_photos_make_a_band_and_no_interval(review: Review) -> None:
 )
 def test_what_rejection_does_is_a_sentence(outlook: Outlook, said: str) -> None:
     assert said in rejection_words(outlook)
+
+
+def a_curve(gain: Interval) -> LearningCurve:
+    half, whole = Interval(0.6, 0.5, 0.7), Interval(0.63, 0.55, 0.7)
+    return LearningCurve((Step(138, half), Step(276, whole)), gain)
+
+
+@pytest.mark.parametrize(
+    ("gain", "said"),
+    [
+        (
+            Interval(0.03, 0.01, 0.05),
+            "The last doubling, from 138 to 276 labels, gained 3 points (between 1 and 5): more "
+            "labels will still help.",
+        ),
+        (Interval(0.01, -0.004, 0.015), "gained 1 point (between 0 and 2): it has levelled off"),
+        (Interval(-0.01, -0.03, 0.04), "lost 1 point (between -3 and 4): whether more labels"),
+    ],
+)
+def test_whether_more_labels_help_is_a_sentence(review: Review, gain: Interval, said: str) -> None:
+    assert said in learning_words(replace(review.quality, learning=a_curve(gain), enough=True))
+
+
+def test_few_labels_tell_the_way_it_goes_and_no_points(review: Review) -> None:
+    rising = replace(review.quality, learning=a_curve(Interval(0.03, 0.01, 0.05)), enough=False)
+    said = learning_words(rising)
+    assert said == "Going from 138 to 276 labels made it better: more labels will still help."
+    assert "from 5 labels" in learning_words(replace(rising, learning=None))
+
+
+def test_a_judgement_of_twenty_labels_a_class_has_both_pictures(review: Review) -> None:
+    curve, stretches = review.quality.learning, review.quality.reliability
+    assert curve is not None
+    assert [bar.name for bar in learning_bars(curve)][-1] == f"{curve.steps[-1].labels} labels"
+    assert sum(of.answers for of in stretches) == 40
+    bars = reliability_bars(stretches)
+    assert len(bars) == sum(of.answers > 0 for of in stretches)
+    for bar in bars:
+        assert (bar.value is None) == (bar.said == "too few to tell")
+        assert bar.ought is not None
