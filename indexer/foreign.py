@@ -171,6 +171,13 @@ def _wrap(proto: onnx.ModelProto, spec: ForeignSpec, path: Path) -> None:
         raise EncoderError(
             f"{shown(path)} takes {names}, expected an image alone", hint="export the image tower"
         )
+    kind = inputs[0].type.tensor_type.elem_type
+    if kind != TensorProto.FLOAT:
+        name = TensorProto.DataType.Name(kind).lower()
+        raise EncoderError(
+            f"{shown(path)} takes {name}, expected float",
+            hint="export it in float32; `--precision fp16` makes it smaller here",
+        )
     constants, before = _preparation(spec, source)
     more, after = _ending(spec, result)
     for name, value in {**constants, **more}.items():
