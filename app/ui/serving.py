@@ -134,6 +134,7 @@ def _config(server: Server) -> dict[str, object]:
         "client.toolbarMode": "minimal",
         "logger.hideWelcomeMessage": True,
         "runner.magicEnabled": False,
+        "secrets.files": [],  # not ours to read; one in a home that is closed would end the start
         "runner.postScriptGC": False,  # after every click, even so: Python knows better when
         "theme.baseRadius": "10px",
         "theme.paddingTop": "0rem",

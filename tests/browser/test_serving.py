@@ -186,3 +186,14 @@ def test_ctrl_c_ends_it_without_a_traceback(start_app: Callable[[], Any]) -> Non
         "",
         "Lookalike has ended.",
     ]
+
+
+def test_a_home_folder_that_cannot_be_read_does_not_keep_the_app_from_answering(
+    shelf: Any, started: Any, asked: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Streamlit would look for its secrets there, and fail as it does in a home that is closed.
+    (home := tmp_path / "home").mkdir()
+    (home / ".streamlit").write_text("no folder")
+    monkeypatch.setenv("HOME", str(home))
+    with started(shelf.folder, tmp_path / "log") as running:
+        assert asked(running, "/")[0] == 200
