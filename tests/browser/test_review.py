@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from app.answers import judged
 from app.classifier import Classifier
@@ -113,6 +113,24 @@ def test_it_tells_whether_more_labels_help_and_how_far_to_believe_it(
         row.get_by_role("cell").last.inner_text() for row in stretches.get_by_role("row").all()[1:]
     ]
     assert sum(map(int, counts)) == 54
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_bars_and_the_words_beside_them_can_be_seen_in_both_themes(
+    parts: Any, chromium: Browser, crowded: Any, labels: Labels, scheme: str
+) -> None:
+    with chromium.new_context(color_scheme=scheme) as context:
+        page = context.new_page()
+        open_review(page, crowded)
+        for seen in (".ll-measured td", ".ll-measured thead th", ".ll-measured tbody th"):
+            contrast = page.locator(seen).first.evaluate(parts.CONTRAST)
+            assert contrast >= 4.5, f"{seen} has a contrast of {contrast:.1f}"
+        # A graphic needs three to one: the bar's colour as that of a text in its place.
+        contrast = page.locator(".ll-fill").first.evaluate(
+            "e => { e.style.color = getComputedStyle(e).backgroundColor;"
+            f" e.style.background = 'none'; return ({parts.CONTRAST.strip()})(e); }}"
+        )
+        assert contrast >= 3, f"bars have a contrast of {contrast:.1f}"
 
 
 def test_without_labels_the_page_says_what_is_missing(page: Page, crowded: Any) -> None:
