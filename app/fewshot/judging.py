@@ -67,8 +67,9 @@ def judge(
     candidates = (*(trial.candidate for trial in tried), _neighbours(labelled, divisions))
     learning = None
     if fewest >= LOGISTIC_FROM:
+        make = _maker(best.candidate.c)
         learning = learning_curve(
-            labelled, divisions, _maker(best.candidate.c), seed=seed, stop=stop
+            labelled, divisions, make, whole=best.logits, seed=seed, stop=stop
         )
     found = _quality(labelled, sources, best, candidates, seed=seed)
     return replace(found, learning=learning)

@@ -16,8 +16,8 @@ from app.fewshot.heads import LinearHead, NearestMean
 from app.fewshot.intervals import around, macro_f1_draws
 from training.bootstrap import Interval
 
-# Parts of the labels, each twice the one before.
-PARTS = (0.125, 0.25, 0.5, 1.0)
+# Parts of the labels beside all of them, each twice the one before.
+PARTS = (0.125, 0.25, 0.5)
 
 # A gain below this is none: another hundred labels for a point are not worth the time.
 WORTH = 0.01
@@ -51,6 +51,7 @@ def learning_curve(
     divisions: list[list[Fold]],
     make: Callable[[], LinearHead],
     *,
+    whole: np.ndarray,
     seed: int,
     stop: Callable[[], bool],
 ) -> LearningCurve:
@@ -61,6 +62,7 @@ def learning_curve(
         divisions: as `divided` gives them; their held out photos are asked every time.
         make: the head that was chosen. Parts with fewer labels in a class than it takes for
             logistic regression are learned by nearest mean, as the app would.
+        whole: `(r, n, c)` float64, what `held_out_logits` gives for it.
         seed: of the draws of parts, and of the bootstrap.
         stop: asked between fits.
 
@@ -72,28 +74,38 @@ def learning_curve(
     # The first ones of an order stay, so that every part lies within the next.
     orders = [draws.permutation(int(labelled.groups.max()) + 1) for _ in divisions]
     steps, scores = [], []
-    for part in PARTS:
+    for part in (*PARTS, 1.0):
         parts = [
             [(_part(labelled, learned, order, part), asked) for learned, asked in folds]
             for folds, order in zip(divisions, orders, strict=True)
         ]
-        every = [learned for folds in parts for learned, _ in folds]
-        thin = any(_fewest(labelled, learned) < LOGISTIC_FROM for learned in every)
-        logits = held_out_logits(labelled, parts, NearestMean if thin else make, stop=stop)
-        scores.append(
-            macro_f1_draws(
-                labelled.numbers[held],
-                logits[:, held].argmax(axis=2),
-                labelled.groups[held],
-                classes=np.flatnonzero(labelled.judged),
-                seed=seed,
-            )
+        logits = whole if part == 1 else _answers(labelled, parts, make, stop=stop)
+        score = macro_f1_draws(
+            labelled.numbers[held],
+            logits[:, held].argmax(axis=2),
+            labelled.groups[held],
+            classes=np.flatnonzero(labelled.judged),
+            seed=seed,
         )
-        steps.append(
-            Step(round(float(np.mean([len(rows) for rows in every]))), around(*scores[-1]))
-        )
-    (half, half_draws), (whole, whole_draws) = scores[-2:]
-    return LearningCurve(tuple(steps), around(whole - half, whole_draws - half_draws))
+        counts = [len(learned) for folds in parts for learned, _ in folds]
+        steps.append(Step(round(float(np.mean(counts))), around(*score)))
+        scores.append(score)
+    (half, half_draws), (every, every_draws) = scores[-2:]
+    return LearningCurve(tuple(steps), around(every - half, every_draws - half_draws))
+
+
+def _answers(
+    labelled: Labelled,
+    parts: list[list[Fold]],
+    make: Callable[[], LinearHead],
+    *,
+    stop: Callable[[], bool],
+) -> np.ndarray:
+    """`held_out_logits` of the chosen head, or of nearest mean where a part is too thin for it."""
+    thin = any(
+        _fewest(labelled, learned) < LOGISTIC_FROM for folds in parts for learned, _ in folds
+    )
+    return held_out_logits(labelled, parts, NearestMean if thin else make, stop=stop)
 
 
 def _part(labelled: Labelled, learned: np.ndarray, order: np.ndarray, part: float) -> np.ndarray:

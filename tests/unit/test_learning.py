@@ -1,12 +1,13 @@
 """Would more labels help? What the classifier was worth with half of them."""
 
+from collections.abc import Callable
 from itertools import pairwise
 
 import numpy as np
 import pytest
 
 from app.fewshot.folds import Labelled, divided, held_out_logits
-from app.fewshot.heads import Logistic, NearestMean
+from app.fewshot.heads import LinearHead, Logistic, NearestMean
 from app.fewshot.intervals import macro_f1
 from app.fewshot.learning import LearningCurve, Step, _part, learning_curve
 from training.bootstrap import Interval
@@ -32,8 +33,14 @@ def labelled(
     )
 
 
+def judged(given: Labelled, make: Callable[[], LinearHead]) -> LearningCurve:
+    divisions = divided(given, seed=0)
+    whole = held_out_logits(given, divisions, make, stop=go_on)
+    return learning_curve(given, divisions, make, whole=whole, seed=0, stop=go_on)
+
+
 def curve_of(given: Labelled) -> LearningCurve:
-    return learning_curve(given, divided(given, seed=0), Logistic, seed=0, stop=go_on)
+    return judged(given, Logistic)
 
 
 def test_every_step_has_twice_the_labels_of_the_one_before(rng: np.random.Generator) -> None:
@@ -111,17 +118,15 @@ def test_parts_that_are_too_thin_for_the_chosen_head_are_learned_by_nearest_mean
 ) -> None:
     """Five folds of six groups leave four or five, an eighth of them one."""
     given = labelled(rng, each=6)
-    divisions = divided(given, seed=0)
 
-    by_logistic, by_mean = (
-        learning_curve(given, divisions, make, seed=0, stop=go_on)
-        for make in (Logistic, NearestMean)
-    )
+    by_logistic, by_mean = (judged(given, make) for make in (Logistic, NearestMean))
 
     assert by_logistic.steps[:3] == by_mean.steps[:3]
 
 
 def test_the_curve_stops_when_asked(rng: np.random.Generator) -> None:
     given = labelled(rng, each=6)
+    divisions = divided(given, seed=0)
+    whole = held_out_logits(given, divisions, Logistic, stop=go_on)
     with pytest.raises(Interrupted):
-        learning_curve(given, divided(given, seed=0), Logistic, seed=0, stop=lambda: True)
+        learning_curve(given, divisions, Logistic, whole=whole, seed=0, stop=lambda: True)
