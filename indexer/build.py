@@ -7,6 +7,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from indexer import neighbourhoods
 from indexer.catalogue import Catalogue
 from indexer.centring import CentringPlan
 from indexer.folder import GalleryFolder
@@ -107,6 +108,7 @@ def build(
         ledger.settle(request.photos, prune=request.prune or chosen.staged)
         fill_in_shots(folder.catalogue, request.photos, progress=progress, stop=stop)
         notes = _finish(request, folder, catalogue, chosen, before)
+        neighbourhoods.refresh(folder, catalogue, progress=progress, stop=stop)
     return told(
         ledger,
         difference,

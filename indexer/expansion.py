@@ -9,17 +9,14 @@ what is special about a photo, so classifiers keep to the embeddings as they are
 
 import numpy as np
 
+from indexer.neighbourhoods import MOST_PHOTOS, NEIGHBOURS, Neighbourhoods
 from indexer.vectors import Neighbour, VectorIndex
 
-# Measured on garments and on CIFAR-10: three neighbours, the photo itself among them, help both
-# ranking measures; ten help mAP and blur the top.
-NEIGHBOURS = 3
 ALPHA = 3
 
-# Where it is on by default: smaller galleries have few neighbours, and in larger ones a query would
-# take seconds.
+# Where it is on by default: smaller galleries have few neighbours, and in larger ones, whose
+# neighbourhoods are not kept, a query would take seconds.
 FEWEST_PHOTOS = 1_000
-MOST_PHOTOS = 200_000
 
 # Photos that are augmented for one query, at least: those behind cannot come to the front.
 CANDIDATES = 200
@@ -37,11 +34,11 @@ def expanded_search(
     k: int,
     among: np.ndarray | None = None,
     exclude: frozenset[int] = frozenset(),
+    known: Neighbourhoods | None = None,
 ) -> list[Neighbour]:
     """The `k` best by neighbourhoods; scores are cosines of expanded query and augmented photos.
 
-    Augmenting only those photos that can come to the front costs one batch of searches a query,
-    and nothing when a gallery changes.
+    Only those photos are augmented that can come to the front.
 
     Args:
         index: all photos.
@@ -49,6 +46,8 @@ def expanded_search(
         k: how many are wanted.
         among: ids `(m,)` int64 to choose from; None is all. Neighbours come from everywhere.
         exclude: ids that the query is made of: they would only pull it back to itself.
+        known: the neighbourhoods of all photos; None finds those that are needed, which takes
+            most of the time.
     """
     if len(index) == 0:
         return []
@@ -59,7 +58,8 @@ def expanded_search(
     if not found:
         return []
     ids = np.array([n.id for n in found], dtype=np.int64)
-    scores = augmented(*index.neighbourhoods(ids, k=few)) @ expanded  # (m,)
+    around = known.of(ids, index.rows) if known else index.neighbourhoods(ids, k=few)
+    scores = augmented(*around) @ expanded  # (m,)
     order = np.lexsort((ids, -scores))[:k]
     return [Neighbour(int(ids[i]), float(scores[i])) for i in order]
 

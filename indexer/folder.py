@@ -175,7 +175,7 @@ class GalleryFolder:
 
     def _half_written(self) -> list[Path]:
         """Temporary files of a process that was killed: `replacing` names them so."""
-        names = (MARKER, "encoder.*", "vectors*", "map.*", "verified.*")
+        names = (MARKER, "encoder.*", "vectors*", "map.*", "neighbours.*", "verified.*")
         found = [file for name in names for file in self.path.glob(f".{name}.*")]
         # The app writes uploads without being the gallery's writer: what is young may be its own.
         uploads = self.path.glob("uploads/.*.jpg.*")

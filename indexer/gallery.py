@@ -15,6 +15,7 @@ from indexer.encoder import OnnxEncoder
 from indexer.expansion import expanded_search
 from indexer.filters import Filter
 from indexer.folder import GalleryFolder
+from indexer.neighbourhoods import KeptNeighbourhoods
 from indexer.records import PhotoFacts, State
 from indexer.refreshing import open_index
 from indexer.selection import every_path, facts_of, select
@@ -73,6 +74,7 @@ class Gallery:
         self._folder = folder
         self._catalogue = Catalogue(folder.catalogue)
         self._index = index
+        self._neighbourhoods = KeptNeighbourhoods(folder.path, index.stored)
 
     @classmethod
     def open(
@@ -140,7 +142,9 @@ class Gallery:
             expand: rank by neighbourhoods, as indexer/expansion.py does; scores are theirs.
         """
         assert query.shape == (self._index.dim,), (query.shape, self._index.dim)
-        find = partial(expanded_search, exclude=exclude) if expand else VectorIndex.search
+        find = VectorIndex.search
+        if expand:
+            find = partial(expanded_search, exclude=exclude, known=self._neighbourhoods.known())
         near = [
             n
             for n in find(self._index, query, k=k + len(exclude), among=among)

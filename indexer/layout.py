@@ -6,7 +6,6 @@ cache of one generation of the gallery, `map.npz` beside the catalogue: a stale 
 """
 
 import io
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -14,6 +13,7 @@ from typing import Literal
 import faiss
 import numpy as np
 
+from indexer.arrays import read_arrays
 from indexer.catalogue import Catalogue
 from indexer.folder import GalleryFolder
 from indexer.records import Embeddings
@@ -140,10 +140,10 @@ def save(layout: Layout, folder: Path) -> None:
 
 def load(folder: Path, *, generation: int, encoder: str) -> Layout | None:
     """The map kept in a gallery's folder; None where it is missing, stale or damaged."""
+    found = read_arrays(folder / MAP_FILE)
+    if found is None:
+        return None
     try:
-        # Opened here: given a name, numpy leaves a damaged file open.
-        with (folder / MAP_FILE).open("rb") as file, np.load(file, allow_pickle=False) as kept:
-            found = {name: kept[name] for name in kept.files}
         layout = Layout(
             int(found["generation"]),
             str(found["encoder"]),
@@ -151,7 +151,7 @@ def load(folder: Path, *, generation: int, encoder: str) -> Layout | None:
             np.asarray(found["ids"], np.int64),
             np.asarray(found["places"], np.float32),
         )
-    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile):
+    except (KeyError, TypeError, ValueError):
         return None
     fits = (layout.generation, layout.encoder) == (generation, encoder)
     whole = layout.ids.ndim == 1 and layout.places.shape == (len(layout.ids), 2)

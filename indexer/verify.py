@@ -2,9 +2,7 @@
 
 import hashlib
 import random
-import zipfile
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from os import fsdecode
 from pathlib import Path
@@ -12,9 +10,11 @@ from pathlib import Path
 import numpy as np
 
 from indexer import checksums, index_files, schema
+from indexer.arrays import read_arrays
 from indexer.catalogue import Catalogue
 from indexer.folder import GalleryFolder, file_hash
 from indexer.layout import MAP_FILE
+from indexer.neighbourhoods import NEIGHBOURS_FILE
 from indexer.records import Embeddings, Published, State
 from indexer.selection import facts_of
 from indexer.vectors import VectorIndex
@@ -60,7 +60,7 @@ def verify(folder: Path) -> list[Check]:
         _catalogue(place, state),
         _encoder(place, state, published),
         _index(place, state, published),
-        *_map(place, state),
+        *_caches(place, state),
         *_uploads(place),
     ]
     if Catalogue(place.catalogue).state() != state:
@@ -204,18 +204,14 @@ def _why_not_loaded(place: GalleryFolder, state: State) -> str:
     return "does not fit the catalogue"
 
 
-def _map(place: GalleryFolder, state: State) -> Iterator[Check]:
-    """A map that is old is drawn again by itself; a damaged one is told."""
-    path = place.path / MAP_FILE
-    if path.exists():
-        problem = "damaged"
-        with suppress(OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile):
-            # Opened here: given a name, numpy leaves a damaged file open.
-            with path.open("rb") as file, np.load(file, allow_pickle=False) as kept:
-                for name in kept.files:
-                    kept[name]
-            problem = ""
-        yield Check("map", problem, MAP_FILE, f"`ssl-index map {quoted(place.path)} --again`")
+def _caches(place: GalleryFolder, state: State) -> Iterator[Check]:
+    """What is old is made again by itself; what is damaged is told."""
+    again = f"`ssl-index map {quoted(place.path)} --again`"
+    caches = (("map", MAP_FILE, again), ("neighbours", NEIGHBOURS_FILE, _update(place, state)))
+    for name, file, repair in caches:
+        if (place.path / file).exists():
+            problem = "damaged" if read_arrays(place.path / file) is None else ""
+            yield Check(name, problem, file, repair)
 
 
 def _uploads(place: GalleryFolder) -> Iterator[Check]:

@@ -1,5 +1,7 @@
 """Embeddings to measure indexes on, made by a fixed seed: realistic ones and hard ones."""
 
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import faiss
@@ -37,6 +39,18 @@ def recall(data: Data, positions: np.ndarray) -> float:
     """The share of the true ten nearest that were found; of equal scores any is right."""
     scores = np.einsum("md,mkd->mk", data.queries, data.rows[positions])
     return float((scores >= data.best[:, -1:] - 1e-5).mean())
+
+
+def timed(search: Callable[[np.ndarray], object], queries: np.ndarray) -> np.ndarray:
+    """Milliseconds of each query, after a few that warm up."""
+    for query in queries[:5]:
+        search(query)
+    times = []
+    for query in queries:
+        started = time.perf_counter()
+        search(query)
+        times.append(1000 * (time.perf_counter() - started))
+    return np.array(times)
 
 
 def _realistic(count: int, dim: int, seed: int) -> np.ndarray:

@@ -24,7 +24,7 @@ from pathlib import Path
 
 import faiss
 import numpy as np
-from index_data import Data, K, likeness, make, recall
+from index_data import Data, K, likeness, make, recall, timed
 
 from indexer import index_files, providers
 from indexer.kinds import Choice
@@ -145,18 +145,6 @@ def measured(name: str, data: Data) -> Line:
         memory_mb() - before,
         built.effort,
     )
-
-
-def timed(search: Callable[[np.ndarray], object], queries: np.ndarray) -> np.ndarray:
-    """Milliseconds of each query, after a few that warm up."""
-    for query in queries[:5]:
-        search(query)
-    times = []
-    for query in queries:
-        started = time.perf_counter()
-        search(query)
-        times.append(1000 * (time.perf_counter() - started))
-    return np.array(times)
 
 
 def ours(kind: str, data: Data) -> Built:

@@ -64,7 +64,8 @@ def embedded(folder: Path) -> int:
 
 def left_over(folder: Path) -> set[str]:
     """Files in a gallery that are no part of a finished one."""
-    parts = {".lookalike", ".lock", "encoder.onnx", "catalogue.sqlite", "verified.json"}
+    caches = {"neighbours.npz", "verified.json"}
+    parts = {".lookalike", ".lock", "encoder.onnx", "catalogue.sqlite", *caches}
     names = {entry.name for entry in folder.iterdir()}
     return {name for name in names - parts if not name.startswith("vectors")}
 

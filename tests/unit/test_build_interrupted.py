@@ -104,6 +104,7 @@ def test_a_finished_build_leaves_no_working_files(studio: Any) -> None:
         ".vectors-7-0a1b.faiss.q2_",
         ".vectors-7-0a1b.rows.q2_",
         ".vectors.json.q2_",
+        ".neighbours.npz.q2_",
         ".verified.json.q2_",
         "..lookalike.b0c",
     )
@@ -112,8 +113,8 @@ def test_a_finished_build_leaves_no_working_files(studio: Any) -> None:
     studio.build()
     names = {entry.name for entry in studio.folder.iterdir()}
     (rows,) = (name for name in names if name.endswith(".rows"))
-    kept = {"encoder.onnx", "catalogue.sqlite", rows, "vectors.json", "verified.json"}
-    assert names - {".lock"} == {".lookalike", *kept}
+    caches = {rows, "vectors.json", "verified.json", "neighbours.npz"}
+    assert names - {".lock"} == {".lookalike", "encoder.onnx", "catalogue.sqlite", *caches}
 
 
 def test_a_folder_where_a_build_died_before_its_first_file_is_taken(studio: Any) -> None:

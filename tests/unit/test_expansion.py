@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 
 from indexer.expansion import ALPHA, NEIGHBOURS, augmented, expanded_search
+from indexer.neighbourhoods import Neighbourhoods, found_for
 from indexer.records import Embeddings
 from indexer.vectors import VectorIndex
+from training.progress import Silent
 
 
 def unit(rows: np.ndarray) -> np.ndarray:
@@ -16,6 +18,10 @@ def unit(rows: np.ndarray) -> np.ndarray:
 def stored(rng: np.random.Generator) -> Embeddings:
     rows = unit(rng.normal(size=(60, 8)) + 1)
     return Embeddings(1, "e", np.arange(60, dtype=np.int64) * 3 + 2, rows)
+
+
+def neighbourhoods(stored: Embeddings) -> Neighbourhoods:
+    return found_for(stored, before=None, progress=Silent(), stop=lambda: False)
 
 
 def plainly(stored: Embeddings, query: np.ndarray, own: set[int]) -> list[tuple[int, float]]:
@@ -41,13 +47,15 @@ def plainly(stored: Embeddings, query: np.ndarray, own: set[int]) -> list[tuple[
     return sorted(scores, key=lambda pair: -pair[1])
 
 
+@pytest.mark.parametrize("kept", [True, False], ids=["kept", "found for the query"])
 @pytest.mark.parametrize("own", [set(), {2, 14}])
 def test_the_ranking_is_that_of_the_definition(
-    stored: Embeddings, rng: np.random.Generator, own: set[int]
+    stored: Embeddings, rng: np.random.Generator, own: set[int], kept: bool
 ) -> None:
     query = unit(rng.normal(size=8) + 1)
     index = VectorIndex.build(stored)
-    found = expanded_search(index, query, k=60, exclude=frozenset(own))
+    known = neighbourhoods(stored) if kept else None
+    found = expanded_search(index, query, k=60, exclude=frozenset(own), known=known)
     expected = plainly(stored, query, own)
     assert [n.id for n in found] == [photo_id for photo_id, _ in expected]
     assert [n.score for n in found] == pytest.approx([s for _, s in expected], abs=1e-5)
@@ -71,6 +79,8 @@ def test_a_gallery_of_one_and_an_empty_one_are_no_trouble() -> None:
     assert [n.id for n in expanded_search(VectorIndex.build(one), query, k=3)] == [5]
     assert expanded_search(VectorIndex.build(none), query, k=3) == []
     assert expanded_search(VectorIndex.build(one), query, k=3, exclude=frozenset({5}))
+    found = expanded_search(VectorIndex.build(one), query, k=3, known=neighbourhoods(one))
+    assert [n.id for n in found] == [5]
 
 
 def test_neighbours_that_point_away_weigh_nothing() -> None:
