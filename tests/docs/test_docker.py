@@ -3,6 +3,8 @@
 import json
 import re
 import shlex
+import subprocess
+import sysconfig
 import tomllib
 from pathlib import Path
 
@@ -60,6 +62,13 @@ def test_every_image_is_built_from_files_that_are_there_and_runs_as_nobody_speci
     last = len(steps) - 1 - [word for word, _ in reversed(steps)].index("USER")
     assert int(steps[last][1]) > 0
     assert [word for word, _ in steps[last:]][-2:] == ["ENTRYPOINT", "CMD"]
+
+
+@pytest.mark.parametrize("name", ["app.Dockerfile", "train.Dockerfile"])
+def test_the_linter_of_dockerfiles_finds_nothing(name: str) -> None:
+    hadolint = Path(sysconfig.get_path("scripts")) / "hadolint"
+    said = subprocess.run([hadolint, DOCKER / name], check=False, capture_output=True, text=True)
+    assert (said.returncode, said.stdout, said.stderr) == (0, "", "")
 
 
 def test_the_app_is_asked_whether_it_is_well() -> None:
