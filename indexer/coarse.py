@@ -10,6 +10,7 @@ import faiss
 import numpy as np
 
 from indexer import exact
+from indexer.reading import reading
 from indexer.records import Embeddings
 
 # So many times the neighbours that are wanted are proposed: what 8 or 16 bits a number cannot
@@ -152,7 +153,9 @@ def brought_up_to_date(
     came[places[stays]] = False
     faiss.omp_set_num_threads(threads)
     # A copy in memory: the old one may be mapped, and others search it.
-    index = faiss.deserialize_index(faiss.serialize_index(before.index))
+    data = faiss.serialize_index(before.index)
+    with reading(len(data)):
+        index = faiss.deserialize_index(data)
     assert isinstance(index, faiss.IndexIVF)
     with exact.selector(~stays) as gone:
         assert gone is not None

@@ -25,6 +25,7 @@ import numpy as np
 from indexer import verified
 from indexer.coarse import HALF_SLACK, Coarse
 from indexer.kinds import Choice, Kind, Wanted
+from indexer.reading import reading
 from indexer.records import Embeddings
 from indexer.vectors import VectorIndex
 from training.files import atomic_write, replacing
@@ -193,10 +194,9 @@ def _mapped(folder: Path, manifest: Manifest) -> Embeddings | None:
 
 def _parsed(path: Path, manifest: Manifest) -> Coarse | None:
     """A coarse index from a file whose checksum matched; None when this FAISS cannot read it."""
-    # A header that claims more than the file could hold is refused before memory is taken.
-    faiss.set_deserialization_vector_byte_limit(4 * path.stat().st_size)
     try:
-        index = _read(path)
+        with reading(path.stat().st_size):
+            index = _read(path)
     except RuntimeError:
         return None
     expected = {"half": faiss.IndexScalarQuantizer, "approximate": faiss.IndexIVFScalarQuantizer}

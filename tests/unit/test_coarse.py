@@ -7,6 +7,7 @@ import pytest
 from indexer import coarse, exact
 from indexer.coarse import calibrated, in_cells
 from indexer.kinds import Choice
+from indexer.reading import reading
 from indexer.records import Embeddings
 from indexer.vectors import VectorIndex
 
@@ -107,6 +108,18 @@ def test_two_trainings_make_the_same_index(grouped: np.ndarray) -> None:
         faiss.serialize_index(first.index), faiss.serialize_index(second.index)
     )
     assert (first.cells, first.recall) == (second.cells, second.recall)
+
+
+def test_reading_a_small_index_leaves_the_way_free_for_a_larger_one(grouped: np.ndarray) -> None:
+    before = faiss.get_deserialization_vector_byte_limit()
+    index = in_cells(grouped, threads=2)
+    assert index is not None
+    data = faiss.serialize_index(index.index)
+    with pytest.raises(RuntimeError, match="byte_limit"), reading(100):
+        faiss.deserialize_index(data)
+    assert faiss.get_deserialization_vector_byte_limit() == before
+    with reading(len(data)):
+        assert faiss.deserialize_index(data).ntotal == len(grouped)
 
 
 def test_cells_are_kept_while_photos_come_and_go(grouped: np.ndarray) -> None:
