@@ -121,7 +121,9 @@ def test_a_command_that_fails_ends_the_demo_with_its_exit_code(tmp_path: Path) -
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.soak)]
+)
 def test_a_stopped_demo_stops_its_command_and_goes_on_where_it_was(
     tmp_path: Path, make_shape_folder: Callable[..., Path], number: signal.Signals
 ) -> None:

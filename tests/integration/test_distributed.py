@@ -151,8 +151,9 @@ def torchrun(*program: str, photos: Path, cwd: Path) -> dict[str, Any]:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("compared", [False, pytest.param(True, marks=pytest.mark.soak)])
 def test_torchrun_goes_on_from_the_checkpoint_after_a_worker_was_killed(
-    sixty_shapes: Path, tmp_path: Path
+    sixty_shapes: Path, tmp_path: Path, compared: bool
 ) -> None:
     for name in ("killed", "left alone"):
         (tmp_path / name).mkdir()
@@ -166,6 +167,8 @@ def test_torchrun_goes_on_from_the_checkpoint_after_a_worker_was_killed(
     for rank in (0, 1):
         assert float((killed / f"left-0-{rank}").read_text()) == photos
         assert 0 < float((killed / f"left-1-{rank}").read_text()) < photos
+    if not compared:
+        return
     assert torchrun("-m", "training", photos=sixty_shapes, cwd=alone)["steps"] == 20
     first, second = (load_file(place / "run" / "trained.safetensors") for place in (killed, alone))
     assert first.keys() == second.keys()

@@ -92,7 +92,10 @@ def test_quality_is_known_from_the_starting_weights_on_and_classes_decide(
     assert "k-NN" in report.verdict
 
 
-@pytest.mark.parametrize("method", ["simclr", "byol", "supcon"])
+@pytest.mark.parametrize(
+    "method",
+    ["byol", *(pytest.param(name, marks=pytest.mark.soak) for name in ("simclr", "supcon"))],
+)
 def test_two_runs_with_one_seed_give_identical_weights(
     photos: Path, tmp_path: Path, surroundings: Surroundings, method: str
 ) -> None:
