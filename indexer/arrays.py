@@ -1,9 +1,12 @@
 """Arrays in a file of ours that is a cache: read whole, or not at all."""
 
+import io
 import zipfile
 from pathlib import Path
 
 import numpy as np
+
+from training.files import atomic_write
 
 
 def read_arrays(path: Path) -> dict[str, np.ndarray] | None:
@@ -14,3 +17,14 @@ def read_arrays(path: Path) -> dict[str, np.ndarray] | None:
             return {name: kept[name] for name in kept.files}
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         return None
+
+
+def write_arrays(path: Path, **arrays: object) -> None:
+    """Keep arrays, numbers and words in an `.npz`, in place of what was there.
+
+    Raises:
+        OSError: the file cannot be written; what was there stays.
+    """
+    data = io.BytesIO()
+    np.savez(data, allow_pickle=False, **{name: np.asarray(a) for name, a in arrays.items()})
+    atomic_write(path, data.getvalue())

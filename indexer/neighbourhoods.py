@@ -6,7 +6,6 @@ generation. A build brings it up to date in proportion to what changed; while it
 stale, searches find the neighbourhoods themselves.
 """
 
-import io
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -15,12 +14,11 @@ from pathlib import Path
 import numpy as np
 
 from indexer import exact, index_files, providers
-from indexer.arrays import read_arrays
+from indexer.arrays import read_arrays, write_arrays
 from indexer.catalogue import Catalogue
 from indexer.folder import GalleryFolder
 from indexer.records import Embeddings
 from training.errors import Interrupted
-from training.files import atomic_write
 from training.progress import Progress
 
 NEIGHBOURS_FILE = "neighbours.npz"
@@ -220,13 +218,11 @@ def _is_sound(kept: Neighbourhoods) -> bool:
 
 
 def _save(made: Neighbourhoods, path: Path) -> None:
-    data = io.BytesIO()
-    np.savez(
-        data,
+    write_arrays(
+        path,
         generation=made.generation,
         encoder=made.encoder,
         ids=made.ids,
         near=made.near,
         marks=made.marks,
     )
-    atomic_write(path, data.getvalue())
