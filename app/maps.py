@@ -6,6 +6,7 @@ import threading
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +26,9 @@ MOST_GROUPS = len(PALETTE)
 
 # What a group of photos without a name is called.
 OTHERS, NOTHING = "others", "no label"
+
+# Photos whose paths are asked for at a time: those of a large gallery are not all held at once.
+_PART = 1 << 16
 
 _log = logging.getLogger(__name__)
 
@@ -126,13 +130,19 @@ class Maps:
 
 def by_folder(gallery: Gallery, ids: np.ndarray) -> Colouring:
     """Groups by the folder that a photo's first path lies in."""
-    paths = gallery.first_paths(ids.tolist())
-    folders = [
-        readable(os.path.dirname(paths[i])) or "top folder"  # noqa: PTH120 - bytes
-        if i in paths
-        else OTHERS
-        for i in ids.tolist()
-    ]
+
+    @cache
+    def named(folder: bytes) -> str:
+        return readable(folder) or "top folder"
+
+    folders: list[str] = []
+    for start in range(0, len(ids), _PART):
+        part = ids[start : start + _PART].tolist()
+        paths = gallery.first_paths(part)
+        folders += [
+            named(os.path.dirname(paths[i])) if i in paths else OTHERS  # noqa: PTH120 - bytes
+            for i in part
+        ]
     return _coloured(folders, order=None)
 
 
@@ -145,9 +155,11 @@ def by_guess(answers: Answers, ids: np.ndarray, *, classes: Sequence[str]) -> Co
     """Groups by what the classifier says of every photo; none while it knows one class at most."""
     if answers.scored is None or len(answers.scored.head.classes) < 2:
         return by_name(ids, {}, classes=classes)
-    known = answers.scored.head.classes
-    said = [known[number] for number in answers.scored.shares.argmax(axis=1)]
-    return by_name(ids, dict(zip(answers.ids.tolist(), said, strict=True)), classes=classes)
+    names = np.array([*answers.scored.head.classes, NOTHING], object)
+    said = answers.scored.shares.argmax(axis=1)
+    at = np.searchsorted(answers.ids, ids).clip(max=len(answers.ids) - 1)
+    guessed = np.where(answers.ids[at] == ids, said[at], len(names) - 1)
+    return _coloured(names[guessed].tolist(), order=classes)
 
 
 def by_name(ids: np.ndarray, names: Mapping[int, str], *, classes: Sequence[str]) -> Colouring:

@@ -5,7 +5,6 @@ where they differ most. The second keeps neighbours together (t-SNE) and takes m
 cache of one generation of the gallery, `map.npz` beside the catalogue: a stale one is drawn again.
 """
 
-import io
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -13,13 +12,12 @@ from typing import Literal
 import faiss
 import numpy as np
 
-from indexer.arrays import read_arrays
+from indexer.arrays import read_arrays, write_arrays
 from indexer.catalogue import Catalogue
 from indexer.folder import GalleryFolder
 from indexer.records import Embeddings
 from indexer.wording import shown
 from training.errors import GalleryError
-from training.files import atomic_write
 
 MAP_FILE = "map.npz"
 
@@ -43,7 +41,7 @@ JOINS = 5
 PERPLEXITY = 30.0
 STEPS = 500
 
-# Rows that are centred at a time.
+# Rows that are copied at a time: a copy of a large gallery would double its memory.
 _PART = 1 << 16
 
 # How wide t-SNE's start is: small, so that the first steps decide (the same, section 3.4).
@@ -83,8 +81,9 @@ def by_neighbours(
     together, others = np.sort(drawn[:most_together]), np.sort(drawn[most_together:])
     places = np.empty((len(rows), 2), np.float32)
     places[together] = _laid_out(rows[together], seed=seed)
-    if len(others):
-        places[others] = _joined(rows[others], rows[together], places[together])
+    known = rows[together]
+    for part in _parts(len(others)):
+        places[others[part]] = _joined(rows[others[part]], known, places[together])
     return _layout(embeddings, "neighbours", places)
 
 
@@ -125,17 +124,15 @@ def save(layout: Layout, folder: Path) -> None:
         GalleryError: another command is writing there.
         OSError: the folder cannot be written; what was there stays.
     """
-    data = io.BytesIO()
-    np.savez(
-        data,
-        generation=layout.generation,
-        encoder=layout.encoder,
-        method=layout.method,
-        ids=layout.ids,
-        places=layout.places,
-    )
     with GalleryFolder(folder).claimed(command="ssl-index map", wait_seconds=0):
-        atomic_write(folder / MAP_FILE, data.getvalue())
+        write_arrays(
+            folder / MAP_FILE,
+            generation=layout.generation,
+            encoder=layout.encoder,
+            method=layout.method,
+            ids=layout.ids,
+            places=layout.places,
+        )
 
 
 def load(folder: Path, *, generation: int, encoder: str) -> Layout | None:
@@ -169,9 +166,8 @@ def _components(rows: np.ndarray) -> np.ndarray:
     if not len(rows):
         return np.zeros((0, 2), np.float32)
     mean = rows.mean(axis=0)
-    # Of the small covariance, not of all rows: no time at 100,000 photos. And part by part: a
-    # centred copy of a large gallery would double its memory.
-    parts = [slice(start, start + _PART) for start in range(0, len(rows), _PART)]
+    # Of the small covariance, not of all rows: no time at 100,000 photos.
+    parts = _parts(len(rows))
     covariance = sum((rows[part] - mean).T @ (rows[part] - mean) for part in parts)
     _, vectors = np.linalg.eigh(covariance)  # (d, d), largest last
     axes = vectors[:, :-3:-1]  # (d, 2), or (d, 1) where rows have one number
@@ -208,6 +204,11 @@ def _joined(rows: np.ndarray, known: np.ndarray, places: np.ndarray) -> np.ndarr
         np.ascontiguousarray(rows), np.ascontiguousarray(known), JOINS, faiss.METRIC_INNER_PRODUCT
     )  # (m, JOINS)
     return np.asarray(np.median(places[nearest], axis=1), np.float32)
+
+
+def _parts(count: int) -> list[slice]:
+    """Slices that cover so many rows."""
+    return [slice(start, start + _PART) for start in range(0, count, _PART)]
 
 
 def _fitted(places: np.ndarray) -> np.ndarray:

@@ -38,7 +38,11 @@ def test_a_map_keeps_groups_together_and_fills_its_square(draw: object) -> None:
     assert (drawn.ids == groups_of(60).ids).all()
 
 
-def test_photos_beyond_the_sample_join_their_own_group() -> None:
+@pytest.mark.parametrize("part", [1 << 16, 7])
+def test_photos_beyond_the_sample_join_their_own_group(
+    part: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(layout, "_PART", part)
     drawn = layout.by_neighbours(groups_of(120), most_together=40)
     assert drawn.method == "neighbours"
     assert stay_together(drawn.places, 3) > 0.95

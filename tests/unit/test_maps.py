@@ -1,6 +1,7 @@
 """The map for the page: what is there at once, what comes later, colours and selections."""
 
 from collections.abc import Sequence
+from contextlib import closing
 from typing import Any
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.labelling import Labelling
 from app.maps import (
     MOST_GROUPS,
     NOTHING,
@@ -15,11 +17,13 @@ from app.maps import (
     Colouring,
     Maps,
     by_folder,
+    by_guess,
     by_name,
     inside,
     most_typical_first,
 )
 from indexer.gallery import Gallery
+from indexer.labels import Labels
 from indexer.layout import MAP_FILE
 
 
@@ -86,6 +90,35 @@ def test_folders_are_groups(gallery: Gallery) -> None:
     found = counts(by_folder(gallery, ids))
     assert found["sub"] == 1
     assert sum(found.values()) == len(ids)
+
+
+def test_folders_are_the_same_however_many_photos_are_asked_for_at_a_time(
+    gallery: Gallery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids, _ = gallery.embeddings()
+    at_once = by_folder(gallery, ids)
+    monkeypatch.setattr("app.maps._PART", 5)
+    in_parts = by_folder(gallery, ids)
+    assert in_parts.groups == at_once.groups
+    assert in_parts.codes.tolist() == at_once.codes.tolist()
+
+
+def test_guesses_are_groups_and_a_photo_that_came_since_is_in_none(
+    studio: Any, gallery: Gallery
+) -> None:
+    ids, _ = gallery.embeddings()
+    classes = ["near", "far"]
+    with closing(Labelling(lambda: gallery, Labels(studio.folder / "catalogue.sqlite"))) as people:
+        unlabelled = by_guess(people.answers(), ids, classes=classes)
+        people.put(ids[:2].tolist(), "near", source="lasso", who="anna")
+        people.put(ids[-2:].tolist(), "far", source="lasso", who="anna")
+        answers = people.answers()
+    found = by_guess(answers, np.append(ids, ids[-1] + 1), classes=classes)
+    assert counts(unlabelled) == {NOTHING: len(ids)}
+    assert answers.head is not None
+    assert answers.predicted is not None
+    said = [answers.head.classes[number] for number in answers.predicted]
+    assert [found.groups[code].name for code in found.codes] == [*said, NOTHING]
 
 
 def test_folders_are_worked_out_once_a_generation(studio: Any, gallery: Gallery) -> None:
