@@ -17,15 +17,15 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from photo_folders import labelled_photos, paths_of
 from scipy.stats import spearmanr
 
 from training.augment import make_views
 from training.checkpoint import load_encoder
-from training.evaluate import centred, folder_labels, query_figures
+from training.evaluate import centred, query_figures
 from training.figures import Sight, quality_of
 from training.models import restore_backbone, to_device
 from training.monitor import embed, prepare_photos
-from training.photos import FoundFile, walk
 from training.randomness import MONITOR, generator_for
 from training.recipes import byol_recipes
 from training.spec import Preprocessing
@@ -58,17 +58,13 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     preprocessing = Preprocessing(options.size)
-    labelled = paths_of(options.labelled)
-    labels = folder_labels(labelled)
-    if labels is None:
-        raise SystemExit(f"{options.labelled} does not hold class folders")
-    pixels, kept = prepare_photos(options.labelled, labelled, preprocessing)
+    pixels, labels = labelled_photos(options.labelled, preprocessing)
     sampled = np.random.default_rng(0).permutation(paths_of(options.photos))[: options.sample]
     clean = prepare_photos(options.photos, tuple(sampled.tolist()), preprocessing)[0]
     points: list[Point] = []
     for run in options.runs:
         for weight in options.weights:
-            point = measured(run, weight, pixels, labels[kept], clean, preprocessing)
+            point = measured(run, weight, pixels, labels, clean, preprocessing)
             points.append(point)
             if options.json:
                 print(json.dumps(asdict(point)), flush=True)
@@ -123,10 +119,6 @@ def correlation(points: list[Point], name: str, sign: int) -> str:
     if len(set(figures)) < 2 or len(set(quality)) < 2:
         return "-"
     return f"{spearmanr(figures, quality).statistic:+.2f}"
-
-
-def paths_of(folder: Path) -> tuple[bytes, ...]:
-    return tuple(file.path for file in walk(folder) if isinstance(file, FoundFile))
 
 
 if __name__ == "__main__":

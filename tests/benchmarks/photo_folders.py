@@ -7,7 +7,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from training.evaluate import folder_labels
+from training.monitor import prepare_photos
 from training.photos import FoundFile, read_photo, walk
+from training.spec import Preprocessing
 
 
 def linked(photos: Path, folder: Path, *, most: int) -> Path:
@@ -38,6 +41,21 @@ def enlarged(photos: Path, folder: Path, *, most: int, megapixels: float, seed: 
         pixels = np.clip(large + noise, 0, 255).astype(np.uint8)
         Image.fromarray(pixels).save(folder / f"{number:07d}.jpg", quality=90, subsampling="4:2:0")
     return folder
+
+
+def paths_of(folder: Path) -> tuple[bytes, ...]:
+    """The photos below a folder, relative to it."""
+    return tuple(item.path for item in walk(folder) if isinstance(item, FoundFile))
+
+
+def labelled_photos(folder: Path, preprocessing: Preprocessing) -> tuple[np.ndarray, np.ndarray]:
+    """Pixels (n, size, size, 3) uint8 and labels (n,) of photos in class folders."""
+    paths = paths_of(folder)
+    labels = folder_labels(paths)
+    if labels is None:
+        raise SystemExit(f"{folder} does not hold class folders")
+    pixels, kept = prepare_photos(folder, paths, preprocessing)
+    return pixels, labels[kept]
 
 
 def _first(photos: Path, most: int) -> list[Path]:

@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 
 import numpy as np
-from photo_folders import linked
+from photo_folders import labelled_photos, linked
 
 from indexer.build import BuildRequest, build
 from indexer.centring import without_centring
@@ -25,9 +25,7 @@ from indexer.encoder import OnnxEncoder
 from indexer.export import export_encoder
 from indexer.precision import PRECISIONS
 from training.bootstrap import paired_interval
-from training.evaluate import centred, folder_labels, precisions_at
-from training.monitor import prepare_photos
-from training.photos import FoundFile, walk
+from training.evaluate import centred, precisions_at
 from training.progress import Silent
 
 ALONE = 256  # photos that the encoder embeds by itself
@@ -70,14 +68,9 @@ def compare(options: argparse.Namespace, source: Path, folder: Path) -> None:
         name: OnnxEncoder.load(without_centring(file.read_bytes()), path=file, device="cpu")
         for name, file in files.items()
     }
-    paths = tuple(item.path for item in walk(options.labelled) if isinstance(item, FoundFile))
-    preprocessing = fitted["fp32"].spec.preprocessing
-    pixels, kept = prepare_photos(options.labelled, paths, preprocessing)
-    labels = folder_labels(paths)
-    if labels is None:
-        raise SystemExit(f"{options.labelled} does not hold class folders")
+    pixels, labels = labelled_photos(options.labelled, fitted["fp32"].spec.preprocessing)
     alone = rates_alone(base, pixels[:ALONE], options.rounds)
-    found = {name: precisions_at(e.embed(pixels), labels[kept], k=10) for name, e in fitted.items()}
+    found = {name: precisions_at(e.embed(pixels), labels, k=10) for name, e in fitted.items()}
     rows = {name: e.embed(pixels) for name, e in base.items()}
     for name in PRECISIONS:
         plain, around = (

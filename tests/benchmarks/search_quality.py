@@ -17,14 +17,14 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from photo_folders import labelled_photos, paths_of
 
 from indexer.centring import CentringPlan, fit_centring
 from training.checkpoint import EncoderWeights, load_encoder
-from training.evaluate import SearchQuality, folder_labels, search_quality, unit
+from training.evaluate import SearchQuality, search_quality, unit
 from training.models import restore_backbone, to_device
 from training.monitor import embed, prepare_photos
 from training.pair import paired
-from training.photos import FoundFile, walk
 from training.spec import Preprocessing
 from training.verdict import interpolated
 
@@ -54,12 +54,7 @@ def main() -> None:
 
 
 def rows(options: argparse.Namespace) -> Iterator[tuple[dict[str, object], SearchQuality]]:
-    labelled = paths_of(options.labelled)
-    labels = folder_labels(labelled)
-    if labels is None:
-        raise SystemExit(f"{options.labelled} does not hold class folders")
-    pixels, kept = prepare_photos(options.labelled, labelled, Preprocessing(32))
-    labels = labels[kept]
+    pixels, labels = labelled_photos(options.labelled, Preprocessing(32))
     raw = unit(pixels.reshape(len(pixels), -1).astype(np.float32))
     names = {"run": "-", "weights": "raw pixels", "size": 32, "embedding": "plain"}
     yield names, search_quality(raw, labels)
@@ -69,7 +64,7 @@ def rows(options: argparse.Namespace) -> Iterator[tuple[dict[str, object], Searc
         start, trained = (load_encoder(run / f"{n}.safetensors") for n in ("start", "trained"))
         for size in options.sizes or [start.spec.preprocessing.image_size]:
             preprocessing = replace(start.spec.preprocessing, image_size=size)
-            photos = prepare_photos(options.labelled, labelled, preprocessing)[0]
+            photos = labelled_photos(options.labelled, preprocessing)[0]
             collection = prepare_photos(
                 options.collection, paths_of(options.collection), preprocessing
             )[0]
@@ -114,10 +109,6 @@ def embedded_by(
     backbone = restore_backbone(weights.spec, weights.tensors)
     to_device(backbone, CPU)
     return embed(backbone, pixels, preprocessing, CPU)
-
-
-def paths_of(folder: Path) -> tuple[bytes, ...]:
-    return tuple(file.path for file in walk(folder) if isinstance(file, FoundFile))
 
 
 if __name__ == "__main__":

@@ -27,12 +27,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import torch
-from photo_folders import linked
+from photo_folders import labelled_photos, linked, paths_of
 from safetensors.torch import save_file
-from search_quality import paths_of
 
 from training.checkpoint import load_encoder
-from training.evaluate import folder_labels, knn_accuracy, unit
+from training.evaluate import knn_accuracy, unit
 from training.models import Backbone, build_backbone, restore_backbone, to_device
 from training.monitor import embed, prepare_photos, split_held_out
 from training.progress import Silent
@@ -113,14 +112,10 @@ def judged(out: Path, photos: Path, options: argparse.Namespace) -> float:
     backbone = learned(out)
     to_device(backbone, CPU)
     preprocessing = Preprocessing(options.image_size)
-    labelled = paths_of(options.labelled)
-    labels = folder_labels(labelled)
-    if labels is None:
-        raise SystemExit(f"{options.labelled} does not hold class folders")
-    pixels, kept = prepare_photos(options.labelled, labelled, preprocessing)
+    pixels, labels = labelled_photos(options.labelled, preprocessing)
     collection, _ = prepare_photos(photos, paths_of(photos), preprocessing)
     middle = embed(backbone, collection, preprocessing, CPU).mean(axis=0)
-    return knn_accuracy(unit(embed(backbone, pixels, preprocessing, CPU) - middle), labels[kept])
+    return knn_accuracy(unit(embed(backbone, pixels, preprocessing, CPU) - middle), labels)
 
 
 def learned(out: Path) -> Backbone:
