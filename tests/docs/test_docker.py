@@ -2,10 +2,12 @@
 
 import json
 import re
+import runpy
 import shlex
 import subprocess
 import sysconfig
 import tomllib
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -17,6 +19,9 @@ DOCKER = ROOT / "docker"
 TRAINING_ONLY = {
     "matplotlib", "onnxscript", "safetensors", "tensorboard", "torch", "torchvision",
 }  # fmt: skip
+read_instructions: Callable[[Path], Iterator[tuple[str, str]]] = runpy.run_path(
+    str(DOCKER / "prove.py")
+)["instructions"]
 ON_A_CPU = {"faiss-gpu": "faiss-cpu", "onnxruntime-gpu": "onnxruntime"}
 
 
@@ -31,10 +36,8 @@ def requirements(lines: list[str]) -> dict[str, str]:
 
 
 def instructions(name: str) -> list[tuple[str, str]]:
-    """A Dockerfile's instructions with their arguments; a line that ends in \\ goes on."""
-    lines = (DOCKER / name).read_text().splitlines()
-    text = "\n".join(line for line in lines if not line.startswith("#")).replace("\\\n", " ")
-    return [(word, rest) for word, _, rest in (s.partition(" ") for s in text.splitlines()) if word]
+    """A Dockerfile's instructions with their arguments, as they are proven."""
+    return list(read_instructions(DOCKER / name))
 
 
 def test_the_slim_image_installs_what_the_project_asks_for_without_training() -> None:
