@@ -61,25 +61,17 @@ class Stage:
         ]
         for mount in mounts:
             source, target, *written = mount.split(":")
-            inside = f"{self.root}{target}"
-            steps.append(f"mkdir -p {inside}")
-            steps.append(f"mount --bind {shlex.quote(source)} {inside}")
+            place = shlex.quote(f"{self.root}{target}")
+            steps.append(f"mkdir -p {place}")
+            steps.append(f"mount --bind {shlex.quote(source)} {place}")
             if not written:
-                steps.append(f"mount -o remount,bind,ro {inside}")
+                steps.append(f"mount -o remount,bind,ro {place}")
         env = [f"{name}={value}" for name, value in {"HOME": self.home(), **self.env}.items()]
         inside = shlex.join(["cd", self.folder]) + " && exec " + shlex.join(words)
         enter = ["chroot", f"--userspec={self.user}:{self.user}", str(self.root)]
         steps.append("exec " + shlex.join([*enter, "env", "-i", *env, "sh", "-c", inside]))
-        return [
-            "unshare",
-            "--mount",
-            "--pid",
-            "--fork",
-            "--kill-child",
-            "sh",
-            "-ec",
-            "\n".join(steps),
-        ]
+        apart = ["unshare", "--mount", "--pid", "--fork", "--kill-child"]
+        return [*apart, "sh", "-ec", "\n".join(steps)]
 
     def run(self, script: str) -> None:
         """A RUN of the Dockerfile."""
@@ -212,7 +204,8 @@ def wait_until_well(stage: Stage, started: subprocess.Popen[bytes]) -> int:
         told("the app was never well")
         return 1
     finally:
-        os.killpg(started.pid, signal.SIGTERM)  # `unshare` passes nothing on by itself
+        if started.poll() is None:
+            os.killpg(started.pid, signal.SIGTERM)  # `unshare` passes nothing on by itself
         started.wait()
 
 
