@@ -90,6 +90,11 @@ class _PhotoEncoder(nn.Module):
 
 
 def _exported(network: nn.Module, size: int) -> onnx.ModelProto:
+    # The graph is the same without, but the exporter takes what works in place apart, operation by
+    # operation: MobileNetV2 took 6.2 seconds and takes 3.9.
+    for module in network.modules():
+        if getattr(module, "inplace", False):
+            module.inplace = False  # type: ignore[assignment]
     # A batch of 1 would be taken for a constant.
     example = torch.zeros(2, size, size, 3, dtype=torch.uint8)
     with quiet(), torch.no_grad():
