@@ -56,7 +56,8 @@ def kill_after(process: subprocess.Popen[str], checkpoint: Path, saves: int) -> 
             process.communicate()
             return True
         time.sleep(0.002)
-    assert process.returncode == 0, process.communicate()[1]
+    told = process.communicate()[1]  # closes the pipe too
+    assert process.returncode == 0, told
     return False
 
 
