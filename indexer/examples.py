@@ -113,12 +113,22 @@ def embedding_of(gallery: Gallery, example: Example, crop: Crop | None = None) -
     at_least = None if crop else encoder.spec.preprocessing.at_least
     try:
         if example.photo_id is None:
-            image = read_photo(Path(example.name), at_least=at_least).image
+            image = read_photo(_file(example.name), at_least=at_least).image
         else:
             image = gallery.read(example.photo_id, at_least=at_least).image
         return encoder.embed_image(image if crop is None else crop.cut(image))
     except PhotoError as error:
         raise PhotoError(f"{shown(example.name)}: {error.message}", hint=error.hint) from None
+
+
+def _file(name: str) -> Path:
+    """The file of that name: typed by somebody, not found in a folder a moment ago."""
+    path = Path(name)
+    if not path.exists():
+        raise PhotoError("there is no such file")
+    if path.is_dir():
+        raise PhotoError("a folder, not a photo", hint="name the photos in it: FOLDER/*.jpg")
+    return path
 
 
 def direction(

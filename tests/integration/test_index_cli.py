@@ -141,7 +141,7 @@ def test_info_lists_every_skipped_file_with_its_reason(ssl_index: Any, built: An
         (("build", "{photos}", "-o", "new"), "no encoder", "ssl-train"),
         (("build", "{photos}", "-o", "new", "--encoder", "gone.onnx"), "gone.onnx", "ssl-train"),
         (("search", "{gallery}", "{photos}/bad.jpg"), "bad.jpg: not an image", ""),
-        (("search", "{gallery}", "{photos}/gone.jpg"), "gone.jpg: the file vanished", ""),
+        (("search", "{gallery}", "{photos}/gone.jpg"), "gone.jpg: there is no such file", ""),
         (("search", "{gallery}", "{photos}/a.png", "--photos", "gone"), "in gone", "--photos"),
         (("build", "{photos}", "-o", ".", "--encoder", "{encoder}"), "not a gallery", "-o"),
     ],

@@ -122,7 +122,8 @@ def test_expansion_can_be_asked_for(search: Any) -> None:
         (["a.png", "--where", "label = dog"], 1, "there is no class dog"),
         (["a.png", "--in", "/many"], 1, "not a folder below the photo root"),
         (["id:99"], 1, "no photo with id 99"),
-        (["nothing.png"], 1, "nothing.png: the file vanished"),
+        (["nothing.png"], 1, "nothing.png: there is no such file"),
+        (["."], 1, ".: a folder, not a photo"),
         (["a.png", "--unlike", "a.png:2"], 1, "these examples cancel out"),
     ],
 )
