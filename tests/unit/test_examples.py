@@ -91,5 +91,5 @@ def test_a_photo_of_the_gallery_needs_no_file_but_a_part_of_it_does(studio: Any)
     assert float(part @ gallery.embedding(2)) == pytest.approx(1, abs=1e-5)  # one colour
     with pytest.raises(GalleryError, match="no photo with id 99"):
         embedding_of(gallery, Example("id:99", 99))
-    with pytest.raises(PhotoError, match=r"nothing\.jpg: the file vanished"):
+    with pytest.raises(PhotoError, match=r"nothing\.jpg: there is no such file"):
         embedding_of(gallery, Example("nothing.jpg", None))
