@@ -27,9 +27,6 @@ MOST_GROUPS = len(PALETTE)
 # What a group of photos without a name is called.
 OTHERS, NOTHING = "others", "no label"
 
-# Photos whose paths are asked for at a time: those of a large gallery are not all held at once.
-_PART = 1 << 16
-
 _log = logging.getLogger(__name__)
 
 
@@ -136,12 +133,12 @@ def by_folder(gallery: Gallery, ids: np.ndarray) -> Colouring:
         return readable(folder) or "top folder"
 
     folders: list[str] = []
-    for start in range(0, len(ids), _PART):
-        part = ids[start : start + _PART].tolist()
-        paths = gallery.first_paths(part)
+    for part in layout.parts(len(ids)):
+        numbers = ids[part].tolist()
+        paths = gallery.first_paths(numbers)
         folders += [
             named(os.path.dirname(paths[i])) if i in paths else OTHERS  # noqa: PTH120 - bytes
-            for i in part
+            for i in numbers
         ]
     return _coloured(folders, order=None)
 

@@ -41,7 +41,7 @@ JOINS = 5
 PERPLEXITY = 30.0
 STEPS = 500
 
-# Rows that are copied at a time: a copy of a large gallery would double its memory.
+# Photos of which rows or paths are copied at a time: copies of all would double the memory.
 _PART = 1 << 16
 
 # How wide t-SNE's start is: small, so that the first steps decide (the same, section 3.4).
@@ -81,9 +81,9 @@ def by_neighbours(
     together, others = np.sort(drawn[:most_together]), np.sort(drawn[most_together:])
     places = np.empty((len(rows), 2), np.float32)
     places[together] = _laid_out(rows[together], seed=seed)
-    known = rows[together]
-    for part in _parts(len(others)):
-        places[others[part]] = _joined(rows[others[part]], known, places[together])
+    known, known_places = rows[together], places[together]
+    for part in parts(len(others)):
+        places[others[part]] = _joined(rows[others[part]], known, known_places)
     return _layout(embeddings, "neighbours", places)
 
 
@@ -167,14 +167,14 @@ def _components(rows: np.ndarray) -> np.ndarray:
         return np.zeros((0, 2), np.float32)
     mean = rows.mean(axis=0)
     # Of the small covariance, not of all rows: no time at 100,000 photos.
-    parts = _parts(len(rows))
-    covariance = sum((rows[part] - mean).T @ (rows[part] - mean) for part in parts)
+    slices = parts(len(rows))
+    covariance = sum((rows[part] - mean).T @ (rows[part] - mean) for part in slices)
     _, vectors = np.linalg.eigh(covariance)  # (d, d), largest last
     axes = vectors[:, :-3:-1]  # (d, 2), or (d, 1) where rows have one number
     # An eigenvector's sign is arbitrary: a map should not flip from one machine to another.
     axes = axes * np.sign(axes[np.abs(axes).argmax(axis=0), np.arange(axes.shape[1])])
     places = np.zeros((len(rows), 2), np.float32)
-    for part in parts:
+    for part in slices:
         places[part, : axes.shape[1]] = (rows[part] - mean) @ axes
     return places
 
@@ -206,8 +206,8 @@ def _joined(rows: np.ndarray, known: np.ndarray, places: np.ndarray) -> np.ndarr
     return np.asarray(np.median(places[nearest], axis=1), np.float32)
 
 
-def _parts(count: int) -> list[slice]:
-    """Slices that cover so many rows."""
+def parts(count: int) -> list[slice]:
+    """Slices that cover so many photos, of as many as are copied at a time."""
     return [slice(start, start + _PART) for start in range(0, count, _PART)]
 
 

@@ -97,7 +97,7 @@ def test_folders_are_the_same_however_many_photos_are_asked_for_at_a_time(
 ) -> None:
     ids, _ = gallery.embeddings()
     at_once = by_folder(gallery, ids)
-    monkeypatch.setattr("app.maps._PART", 5)
+    monkeypatch.setattr("indexer.layout._PART", 5)
     in_parts = by_folder(gallery, ids)
     assert in_parts.groups == at_once.groups
     assert in_parts.codes.tolist() == at_once.codes.tolist()
