@@ -69,7 +69,7 @@ def survey(photos: Path) -> Survey:
 
 
 def choose_network(config: TrainConfig, found: Survey, *, has_cuda: bool) -> Network:
-    """The backbone, its image size and its device.
+    """The backbone, its image size and its device; the start may change size and stem.
 
     Raises:
         ConfigError: a GPU was asked for and there is none.
@@ -84,6 +84,25 @@ def choose_network(config: TrainConfig, found: Survey, *, has_cuda: bool) -> Net
     if backbone == "auto":
         backbone = "resnet50" if on_gpu else "mobilenet_v2"
     return Network(backbone, size, size < SMALL_IMAGE, "cuda" if on_gpu else "cpu")
+
+
+def suit_start(network: Network, config: TrainConfig, start: str, *, small_stem: bool) -> Network:
+    """A network as its starting weights want it.
+
+    Weights that were trained with the usual stem keep it: another first layer would be random,
+    and what follows was never made for it. Small photos are enlarged for them instead, which is
+    what the figures on CIFAR-10 were measured with.
+
+    Args:
+        network: as it would be from random weights.
+        config: what was asked.
+        start: imagenet, random or file.
+        small_stem: whether the starting weights were trained with the stem for small images.
+    """
+    if start == "random" or small_stem:
+        return replace(network, small_stem=small_stem or network.small_stem)
+    size = config.image_size or max(network.image_size, CPU_SIZE)
+    return replace(network, image_size=size, small_stem=False)
 
 
 def choose(config: TrainConfig, found: Survey, network: Network, start: str) -> Plan:
@@ -210,7 +229,7 @@ def _sized(plan: Plan, config: TrainConfig, found: Survey, size: int) -> Plan:
     cache = math.ceil(size * 4 / 3 / 8) * 8
     if found.typical_side:
         cache = max(size, min(cache, found.typical_side))
-    network = replace(plan.network, image_size=size, small_stem=size < SMALL_IMAGE)
+    network = replace(plan.network, image_size=size)
     return replace(plan, network=network, embed_size=embed, start_size=start, cache_size=cache)
 
 
@@ -238,6 +257,11 @@ def _reasons(
             "supcon": "there are labels to learn from",
         }[method]
         reasons.append(f"{method}: {found.files:,} files; {why}")
+    if start != "random" and config.image_size is None and found.typical_side < network.image_size:
+        reasons.append(
+            f"{network.image_size} px: photos of {found.typical_side} px are enlarged, for the "
+            "starting weights know larger ones"
+        )
     if start == "random":
         reasons.append("random weights learn slowly: 300 steps left search worse than raw pixels")
     if config.freeze is None and start != "random":

@@ -21,7 +21,7 @@ from training.labels import PhotoLabels, check_teachable, folder_classes, read_l
 from training.models import Backbone, build_backbone, forward_gflops, restore_backbone
 from training.monitor import split_held_out
 from training.plan import TRAINING_MIN, Plan, plan_from_json
-from training.planning import choose, choose_network, fit_to_machine, shared, survey
+from training.planning import choose, choose_network, fit_to_machine, shared, suit_start, survey
 from training.progress import Progress
 from training.randomness import LAYERS, seed_for
 from training.runs import (
@@ -34,7 +34,7 @@ from training.runs import (
 )
 from training.spec import EncoderSpec, Preprocessing
 from training.trainer import seconds_per_step
-from training.weights import load_start
+from training.weights import find_start
 
 
 @dataclass(frozen=True)
@@ -126,10 +126,12 @@ def _planned(
             f"{config.photos} holds no files", hint="give the folder that holds your photos"
         )
     network = choose_network(config, found, has_cuda=torch.cuda.is_available())
-    backbone = _fresh(network.backbone, small_stem=network.small_stem, seed=config.seed)
-    start_weights = load_start(
-        backbone, network.backbone, config.init, offline=config.offline, progress=around.progress
+    start_weights = find_start(
+        network.backbone, config.init, offline=config.offline, progress=around.progress
     )
+    network = suit_start(network, config, start_weights.kind, small_stem=start_weights.small_stem)
+    backbone = _fresh(network.backbone, small_stem=network.small_stem, seed=config.seed)
+    start_weights.fill(backbone)
     network = replace(network, gflops=forward_gflops(backbone, network.image_size))
     plan = choose(config, found, network, start_weights.kind)
     if found.files >= TRAINING_MIN:

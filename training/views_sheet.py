@@ -15,7 +15,7 @@ from training.config import TrainConfig
 from training.errors import CollectionError, PhotoError
 from training.files import replacing
 from training.photos import FoundFile, read_photo, walk
-from training.planning import choose, choose_network, survey
+from training.planning import choose, choose_network, suit_start, survey
 from training.randomness import VIEWS, generator_for
 from training.recipes import ViewRecipe, view_recipes
 from training.runs import VIEWS_FILE
@@ -52,7 +52,8 @@ def preview(config: TrainConfig, out: Path, *, photos: int, has_cuda: bool) -> i
     """
     found = survey(config.photos)
     start = "random" if config.init == "random" else "imagenet"
-    plan = choose(config, found, choose_network(config, found, has_cuda=has_cuda), start)
+    network = choose_network(config, found, has_cuda=has_cuda)
+    plan = choose(config, found, suit_start(network, config, start, small_stem=False), start)
     pixels, aspects = _some_photos(config.photos, photos, plan.cache_size)
     _save(draw_views(pixels, aspects, view_recipes(plan), plan.seed), out)
     return len(pixels)

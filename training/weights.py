@@ -39,28 +39,50 @@ _CHUNK = 1 << 20
 _HASH_IN_NAME = re.compile(r"-([0-9a-f]{8,64})\.pth$")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Start:
     """Where a run starts."""
 
     kind: str  # imagenet, random or file
     source: str  # for people
+    tensors: dict[str, Tensor] | None = None  # None: weights stay as they were drawn
+    small_stem: bool = False  # whether they were trained with the stem for small images
+
+    def fill(self, backbone: Backbone) -> None:
+        """Put the weights into a backbone, in place.
+
+        Raises:
+            WeightsError: they do not fit.
+        """
+        if self.tensors is not None:
+            _fill(backbone.network, self.tensors, self.source)
 
 
 def load_start(
     backbone: Backbone, name: str, init: str, *, offline: bool, progress: Progress
 ) -> Start:
-    """Put the starting weights into `backbone`, in place.
+    """Put the weights that `find_start` finds into a fresh backbone, in place.
+
+    Raises:
+        WeightsError: they cannot be found, fetched, verified, or do not fit.
+    """
+    start = find_start(name, init, offline=offline, progress=progress)
+    start.fill(backbone)
+    return start
+
+
+def find_start(name: str, init: str, *, offline: bool, progress: Progress) -> Start:
+    """Find starting weights.
 
     Args:
-        backbone: a fresh backbone of torchvision's model `name`; random weights stay as drawn.
         name: torchvision's name of the model.
-        init: `auto`, `imagenet`, `random`, or the path of a .safetensors or torchvision .pth file.
+        init: `auto`, `imagenet`, `random`, or the path of a run, a .safetensors or a torchvision
+            .pth file.
         offline: never use the network.
         progress: is told what is fetched and what a random start costs.
 
     Raises:
-        WeightsError: the weights cannot be found, fetched, verified, or do not fit.
+        WeightsError: the weights cannot be found, fetched or verified.
     """
     if init == "random":
         return Start("random", "random weights")
@@ -75,9 +97,8 @@ def load_start(
                 "everyday photos this costs much of the quality that ImageNet weights would give."
             )
             return Start("random", "random weights")
-        _fill(backbone.network, _read_torchvision(file), str(file))
-        return Start("imagenet", f"ImageNet weights ({file.name})")
-    return _load_file(backbone, name, Path(init))
+        return Start("imagenet", f"ImageNet weights ({file.name})", _read_torchvision(file))
+    return _of_file(name, Path(init))
 
 
 def imagenet_file(name: str, *, offline: bool, progress: Progress) -> Path:
@@ -112,7 +133,7 @@ def verify(file: Path) -> None:
     _verify_named(file, file.name, "remove the file and run the command again")
 
 
-def _load_file(backbone: Backbone, name: str, file: Path) -> Start:
+def _of_file(name: str, file: Path) -> Start:
     if not file.exists():
         raise WeightsError(
             f"there are no starting weights at {file}",
@@ -120,8 +141,7 @@ def _load_file(backbone: Backbone, name: str, file: Path) -> Start:
         )
     if file.suffix == ".pth":
         verify(file)
-        _fill(backbone.network, _read_torchvision(file), str(file))
-        return Start("file", str(file))
+        return Start("file", str(file), _read_torchvision(file))
     try:
         spec, tensors = load_weights(file)
     except EncoderError as error:
@@ -132,16 +152,17 @@ def _load_file(backbone: Backbone, name: str, file: Path) -> Start:
             hint=f"add --backbone {spec.backbone}",
         )
     # Of a pair, the network that was trained.
-    _fill(backbone.network, members(tensors)[-1], str(file))
-    return Start("file", str(file))
+    return Start(
+        "file", str(file), members(tensors)[-1], small_stem=spec is not None and spec.small_stem
+    )
 
 
 def _fill(network: nn.Module, tensors: dict[str, Tensor], source: str) -> None:
-    """Load what fits; only a changed stem and batch counters may be missing from the file."""
+    """Load the weights; only batch counters may be missing from them."""
     own = network.state_dict()
     fitting = {k: v for k, v in tensors.items() if k in own and v.shape == own[k].shape}
     missing = [k for k in own if k not in fitting and not k.endswith("num_batches_tracked")]
-    if [k for k in missing if k != "conv1.weight"]:
+    if missing:
         raise WeightsError(
             f"{source} does not fit the backbone: {len(missing)} of {len(own)} tensors are "
             f"missing or have another shape, the first is {missing[0]}",

@@ -7,7 +7,15 @@ from PIL import Image
 from training.config import TrainConfig
 from training.errors import ConfigError, MemoryShortage, RunError
 from training.plan import Plan, plan_from_json
-from training.planning import Survey, choose, choose_network, fit_to_machine, shared, survey
+from training.planning import (
+    Survey,
+    choose,
+    choose_network,
+    fit_to_machine,
+    shared,
+    suit_start,
+    survey,
+)
 
 PHOTOS = Survey(files=3000, typical_side=400)
 
@@ -15,7 +23,7 @@ PHOTOS = Survey(files=3000, typical_side=400)
 def planned(found: Survey = PHOTOS, start: str = "imagenet", **options: object):
     config = TrainConfig(Path("p"), **options)  # type: ignore[arg-type]
     network = choose_network(config, found, has_cuda=False)
-    return choose(config, found, network, start)
+    return choose(config, found, suit_start(network, config, start, small_stem=False), start)
 
 
 def test_a_cpu_gets_a_small_network_and_a_gpu_a_large_one() -> None:
@@ -37,6 +45,31 @@ def test_tiny_photos_are_seen_at_their_own_size_with_the_small_stem() -> None:
     network = choose_network(TrainConfig(Path("p")), Survey(5000, 32), has_cuda=True)
 
     assert (network.image_size, network.small_stem) == (32, True)
+
+
+@pytest.mark.parametrize("backbone", ["mobilenet_v2", "resnet18"])
+def test_tiny_photos_are_enlarged_for_weights_that_know_the_usual_stem(backbone: str) -> None:
+    plan = planned(Survey(3000, 32), "imagenet", backbone=backbone)
+
+    assert (plan.network.image_size, plan.network.small_stem) == (96, False)
+    assert any("photos of 32 px are enlarged" in reason for reason in plan.reasons)
+
+
+def test_tiny_views_that_were_asked_for_keep_the_stem_of_the_weights() -> None:
+    plan = planned(Survey(3000, 32), "imagenet", image_size=32)
+
+    assert (plan.network.image_size, plan.network.small_stem) == (32, False)
+    assert not any("enlarged" in reason for reason in plan.reasons)
+
+
+@pytest.mark.parametrize("side", [32, 400])
+def test_weights_of_a_run_with_the_small_stem_keep_it(side: int) -> None:
+    config, found = TrainConfig(Path("p")), Survey(3000, side)
+    network = choose_network(config, found, has_cuda=False)
+
+    suited = suit_start(network, config, "file", small_stem=True)
+
+    assert suited == replace(network, small_stem=True)
 
 
 def test_small_collections_get_byol_and_large_ones_simclr() -> None:
@@ -127,7 +160,7 @@ def test_labels_choose_supcon() -> None:
 def test_the_cache_is_larger_than_the_views_but_never_than_the_photos() -> None:
     assert planned().cache_size == 128
     assert planned(Survey(3000, 110)).cache_size == 110
-    assert planned(Survey(3000, 32)).cache_size == 32
+    assert planned(Survey(3000, 32), "random").cache_size == 32
 
 
 @pytest.mark.parametrize(("budget", "size"), [(600.0, 64), (3600.0, 96), (100_000.0, 224)])

@@ -14,7 +14,7 @@ from training.errors import WeightsError
 from training.models import build_backbone
 from training.progress import Silent
 from training.spec import EncoderSpec, Preprocessing
-from training.weights import load_start, verify
+from training.weights import find_start, load_start, verify
 
 NAME = "mobilenet_v3_small"
 
@@ -182,17 +182,25 @@ def test_weights_of_another_shape_are_refused(tmp_path: Path) -> None:
         load_start(build_backbone(NAME), NAME, str(file), offline=True, progress=Silent())
 
 
-def test_a_changed_stem_alone_may_be_missing_from_a_file(tmp_path: Path) -> None:
-    usual = build_backbone("resnet18")
-    file = tmp_path / "r.pth"
-    torch.save(usual.network.state_dict(), file)
-    digest = hashlib.sha256(file.read_bytes()).hexdigest()
-    file = file.rename(tmp_path / f"r-{digest[:8]}.pth")
+def test_weights_of_the_usual_stem_do_not_fit_the_small_one(tmp_path: Path) -> None:
+    file = tmp_path / "r.safetensors"
+    save_file(build_backbone("resnet18").network.state_dict(), file)
     small = build_backbone("resnet18", small_stem=True)
 
-    load_start(small, "resnet18", str(file), offline=True, progress=Silent())
+    with pytest.raises(WeightsError, match=r"the first is conv1\.weight"):
+        load_start(small, "resnet18", str(file), offline=True, progress=Silent())
 
-    assert torch.equal(small.network.layer1[0].conv1.weight, usual.network.layer1[0].conv1.weight)
+
+def test_a_start_says_with_which_stem_it_was_trained(tmp_path: Path) -> None:
+    small = build_backbone("resnet18", small_stem=True)
+    spec = EncoderSpec("resnet18", 512, Preprocessing(32), small_stem=True)
+    save_encoder(tmp_path / "encoder.safetensors", spec, small.network.state_dict())
+
+    start = find_start("resnet18", str(tmp_path), offline=True, progress=Silent())
+    again = build_backbone("resnet18", small_stem=start.small_stem)
+    start.fill(again)
+
+    assert torch.equal(again.network.conv1.weight, small.network.conv1.weight)
 
 
 @pytest.mark.usefixtures("hub")
