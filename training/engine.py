@@ -15,7 +15,7 @@ from training.errors import Interrupted
 from training.figures import Sight, quality_of
 from training.finish import Ending, RunReport, finish, finish_untrained, read_report
 from training.metrics import MetricsLog, metrics_log
-from training.monitor import Monitor, MonitorSettings, split_held_out
+from training.monitor import Monitor, MonitorSettings, known_classes, split_held_out
 from training.plan import TRAINING_MIN
 from training.prepare import Prepared, Surroundings, prepare, resume_hint
 from training.spec import Preprocessing
@@ -76,7 +76,8 @@ class _Session:
         settings = MonitorSettings(
             self.trainer.recipes, Preprocessing(plan.embed_size), self.trainer.device, plan.seed
         )
-        self.monitor = Monitor(ready.config.photos, ready.photos, held_out, settings)
+        classes = known_classes(photos, ready.labels)
+        self.monitor = Monitor(ready.config.photos, photos, held_out, settings, classes)
         self.watch: CollapseWatch | None = None  # from the start's figures on
         self.start: Sight | None = None
         self.trained: Sight | None = None

@@ -40,6 +40,12 @@ class QueryFigures:
     precision_at_10: np.ndarray  # in [0, 1]
     average_precision: np.ndarray  # in [0, 1]; NaN for a query that is alone in its class
 
+    def of(self, queries: slice | np.ndarray) -> "QueryFigures":
+        """Those of some queries."""
+        return QueryFigures(
+            self.knn[queries], self.precision_at_10[queries], self.average_precision[queries]
+        )
+
     def means(self) -> SearchQuality:
         """The figures over all queries."""
         known = self.average_precision[~np.isnan(self.average_precision)]

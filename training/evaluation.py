@@ -58,6 +58,11 @@ def evaluate(request: EvalRequest, around: Surroundings) -> EvalReport:
         stop=around.stop,
     )
     labelled = label_by_folder(request.labelled, photos)
+    if run.taught_by(request.labelled):
+        around.progress.say(
+            "The run learned from these very photos and their labels: here it looks better than "
+            "on photos that it has not seen"
+        )
     judging = _Judging(request, run, photos, labelled, around, size)
     results = judging.results()
     report = EvalReport(

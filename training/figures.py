@@ -33,7 +33,7 @@ class Sight:
     first: np.ndarray  # (n, d) representations of one view
     second: np.ndarray  # (n, d) of the other
     projections: np.ndarray | None = None  # (n, p) of the photos, where there is a projector
-    labels: np.ndarray | None = None  # (n,) int64, where folders are classes
+    labels: np.ndarray | None = None  # (n,) int64, negative without one; None: nothing is known
 
     def __post_init__(self) -> None:
         for rows in (self.embeddings, self.first, self.second, self.projections):
@@ -66,8 +66,7 @@ class Quality:
 
 def quality_of(sight: Sight) -> Quality:
     """All figures that can be known."""
-    projections, labels = sight.projections, sight.labels
-    shots = None if labels is None else five_shot(sight.embeddings, labels)
+    projections, right, shots = sight.projections, _knn(sight), _five_shot(sight)
     return Quality(
         retrieval=float(retrieved_first(sight.first, sight.second).mean()),
         rank=effective_rank(sight.embeddings),
@@ -76,7 +75,7 @@ def quality_of(sight: Sight) -> Quality:
         uniformity=uniformity(sight.embeddings),
         projection_rank=None if projections is None else effective_rank(unit(projections)),
         projection_spread=None if projections is None else spread(projections),
-        knn=None if labels is None else float(_knn(sight).mean()),
+        knn=None if right is None else float(right.mean()),
         five_shot=None if shots is None else float(np.nanmean(shots)),
     )
 
@@ -104,11 +103,10 @@ def changes(after: Sight, before: Sight) -> dict[str, Interval]:
             lambda some: uniformity(after.embeddings[some]) - uniformity(before.embeddings[some]),
             count,
         )
-    if after.labels is not None and before.labels is not None:
-        found["knn"] = paired_interval(_knn(after), _knn(before))
-        shots = [five_shot(sight.embeddings, sight.labels) for sight in (after, before)]  # type: ignore[arg-type]
-        if shots[0] is not None and shots[1] is not None:
-            found["five_shot"] = paired_interval(shots[0], shots[1])
+    for name, figure in (("knn", _knn), ("five_shot", _five_shot)):
+        now, then = figure(after), figure(before)
+        if now is not None and then is not None:
+            found[name] = paired_interval(now, then)
     return found
 
 
@@ -170,6 +168,22 @@ def _rank_change(after: Sight, before: Sight) -> Callable[[np.ndarray], float]:
     return change
 
 
-def _knn(sight: Sight) -> np.ndarray:
-    assert sight.labels is not None
-    return knn_right(centred(sight.embeddings), sight.labels)
+def _knn(sight: Sight) -> np.ndarray | None:
+    """For which labelled photos the vote of the other labelled ones is right."""
+    known = _known(sight)
+    return None if known is None else knn_right(centred(known[0]), known[1])
+
+
+def _five_shot(sight: Sight) -> np.ndarray | None:
+    known = _known(sight)
+    return None if known is None else five_shot(*known)
+
+
+def _known(sight: Sight) -> tuple[np.ndarray, np.ndarray] | None:
+    """Embeddings and labels of the photos that have one; None where no two do."""
+    if sight.labels is None:
+        return None
+    known = sight.labels >= 0
+    if known.sum() < 2:
+        return None
+    return sight.embeddings[known], sight.labels[known]

@@ -12,7 +12,7 @@ from training.config import TrainConfig
 from training.errors import Interrupted
 from training.figures import Sight, changes, quality_of
 from training.models import restore_backbone, to_device
-from training.monitor import Judge, Monitor
+from training.monitor import Judge, Monitor, known_classes, split_held_out
 from training.pair import members, paired
 from training.plan import Plan
 from training.prepare import Prepared, resume_hint
@@ -60,7 +60,7 @@ class RunReport:
     why: str
     verdict: str
     quality: dict[str, dict[str, float]]  # on held-out photos
-    search: dict[str, dict[str, float]]  # by class folders; empty without
+    search: dict[str, dict[str, float]]  # by known classes; empty without
     # What differs from the start on held-out photos: `value`, `low` and `high` of every figure.
     changes: dict[str, dict[str, dict[str, float]]] = field(default_factory=dict)
 
@@ -81,10 +81,7 @@ def finish(
     asked = _asked(ready.config)
     candidates = _candidates(ready, ending, asked)
     specs = {c.name: _spec_of(c, ready) for c in candidates}
-    judges = {
-        spec.preprocessing: Judge(ready.config.photos, ready.photos, spec.preprocessing)
-        for spec in specs.values()
-    }
+    judges = {p: _judge(ready, p) for p in {spec.preprocessing for spec in specs.values()}}
     judged: list[Candidate] = []
     for candidate in candidates:
         if stop():
@@ -92,7 +89,8 @@ def finish(
         judge = judges[specs[candidate.name].preprocessing]
         judged.append(_judged(candidate, ready, monitor, judge))
     epochs = ending.steps * plan.batch_size / max(1, len(ready.photos) - len(monitor))
-    chosen, why = choose_export(judged, plan, epochs, asked=asked)
+    choice = choose_export(judged, plan, epochs, asked=asked)
+    chosen = choice.chosen
     origin = _origin(plan, ready.spec.origin, epochs)
     between = f"{origin}, {plan.interpolate:g} of the way from the start"
     kept = {
@@ -121,14 +119,22 @@ def finish(
         epochs=round(epochs, 2),
         seconds=round(ending.seconds, 1),
         exported=chosen.name,
-        why=why,
-        verdict=sentence(chosen, judged[0]),
+        why=choice.why,
+        verdict=sentence(choice, judged[0], taught=ready.labels is not None),
         quality={c.name: c.quality.to_json() for c in judged if c.quality},
         search={c.name: c.search.to_json() for c in judged if c.search},
         changes={c.name: _changes(c, judged[0]) for c in judged[1:]},
     )
     _write(run, spec, chosen.tensors, report)
     return report
+
+
+def _judge(ready: Prepared, preprocessing: Preprocessing) -> Judge:
+    """By the photos' classes; where these were learned, by the photos that were not."""
+    taught = ready.labels is not None
+    asked = split_held_out(len(ready.photos), ready.plan.seed)[1] if taught else None
+    classes = known_classes(ready.photos, ready.labels)
+    return Judge(ready.config.photos, ready.photos, preprocessing, classes, asked)
 
 
 def _asked(config: TrainConfig) -> str | None:

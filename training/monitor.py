@@ -14,6 +14,7 @@ from training.cache import PhotoSet
 from training.errors import PhotoError
 from training.evaluate import QueryFigures, centred, folder_labels, query_figures
 from training.figures import Quality, Sight, quality_of
+from training.labels import PhotoLabels
 from training.models import Backbone
 from training.photos import read_photo
 from training.randomness import HELD_OUT, MONITOR, generator_for
@@ -25,8 +26,11 @@ HELD_OUT_SHARE = 0.05
 HELD_OUT_MIN = 8
 HELD_OUT_MAX = 256
 
-# At the end, where folders are classes, this many photos decide between start and trained.
+# At the end, where classes are known, this many photos decide between start and trained.
 JUDGED_MAX = 1500
+
+# Fewer queries say nothing: half of them choose what to export, the others judge the choice.
+QUERIES_MIN = 8
 
 _BATCH = 64
 
@@ -113,15 +117,16 @@ class Monitor:
         photos: PhotoSet,
         held_out: np.ndarray,
         settings: MonitorSettings,
+        classes: np.ndarray | None = None,
     ) -> None:
+        """Look at the photos `held_out`; `classes` `(n,)` are of all, see `known_classes`."""
         self._preprocessing = preprocessing = settings.preprocessing
         self._device = settings.device
         paths = tuple(photos.paths[i] for i in held_out)
         self._pixels, kept = prepare_photos(root, paths, preprocessing)
         rows = photos.rows[held_out[kept]]
         self._views = _fixed_views(photos, rows, held_out[kept], settings)
-        labels = folder_labels(photos.paths)
-        self._labels = None if labels is None else labels[held_out[kept]]
+        self._labels = None if classes is None else classes[held_out[kept]]
 
     def __len__(self) -> int:
         return len(self._pixels)
@@ -163,26 +168,49 @@ class Monitor:
         return torch.cat(found).numpy()
 
 
-class Judge:
-    """Search quality by class folders, on a fixed sample of all photos."""
+def known_classes(photos: PhotoSet, labels: PhotoLabels | None) -> np.ndarray | None:
+    """What photos show, `(n,)` int64, negative where unknown; None where nothing is known.
 
-    def __init__(self, root: Path, photos: PhotoSet, preprocessing: Preprocessing) -> None:
+    The labels that a run learns from, else the folders, where they look like classes.
+    """
+    return folder_labels(photos.paths) if labels is None else labels.codes
+
+
+class Judge:
+    """Search quality by known classes, on a fixed sample of the photos that have one."""
+
+    def __init__(
+        self,
+        root: Path,
+        photos: PhotoSet,
+        preprocessing: Preprocessing,
+        classes: np.ndarray | None,
+        asked: np.ndarray | None = None,
+    ) -> None:
+        """Judge by `classes` of all photos; see `known_classes`.
+
+        Where labels were learned from, only photos that were not, those `asked` by their indices,
+        may be queries: the others find their own class because they were told it.
+        """
         self._preprocessing = preprocessing
-        self._labels = np.zeros(0, np.int64)
-        labels = folder_labels(photos.paths)
-        if labels is not None:
-            stream = np.random.default_rng(0)
-            chosen = np.sort(stream.permutation(len(photos))[:JUDGED_MAX])
+        self._labels = self._queries = np.zeros(0, np.int64)
+        if classes is not None:
+            order = np.random.default_rng(0).permutation(np.flatnonzero(classes >= 0))
+            if asked is not None:
+                order = order[np.argsort(~np.isin(order, asked), kind="stable")]
+            chosen = np.sort(order[:JUDGED_MAX])
             paths = tuple(photos.paths[i] for i in chosen)
             self._pixels, kept = prepare_photos(root, paths, preprocessing)
-            self._labels = labels[chosen[kept]]
+            self._labels = classes[chosen[kept]]
+            queries = np.isin(chosen[kept], chosen if asked is None else asked)
+            self._queries = np.flatnonzero(queries)
 
     def judge(self, backbone: Backbone, device: torch.device) -> QueryFigures | None:
-        """The figures of a backbone, photo by photo; None where the folders are no classes."""
-        if len(self._labels) < 2:
+        """The figures of a backbone, query by query; None where there are too few to say."""
+        if len(self._queries) < QUERIES_MIN:
             return None
         embeddings = embed(backbone, self._pixels, self._preprocessing, device)
-        return query_figures(centred(embeddings), self._labels)
+        return query_figures(centred(embeddings), self._labels).of(self._queries)
 
 
 def _fixed_views(

@@ -193,7 +193,8 @@ def _labelled(
         return read_labels(kept, photos.paths)
     given = config.labels
     labels = read_labels(given, photos.paths) if given else folder_classes(photos.paths)
-    check_teachable(labels)
+    learned, _ = split_held_out(len(photos), config.seed)
+    check_teachable(replace(labels, codes=labels.codes[learned]))
     around.progress.say(
         f"{labels.count:,} of {len(photos):,} photos have one of {len(labels.names)} labels"
     )

@@ -142,6 +142,16 @@ class RunFolder:
             ) from None
         return values
 
+    def taught_by(self, photos: Path) -> bool:
+        """Whether the run learned from labels of the photos in this folder.
+
+        Raises:
+            RunError: the plan or the options are missing or damaged.
+        """
+        method = self.read_json(PLAN_FILE).get("method")
+        learned = Path(str(self.read_json(CONFIG_FILE).get("photos")))
+        return method == "supcon" and learned.resolve() == photos.resolve()
+
     def evaluation(self) -> dict[str, Any] | None:
         """What `ssl-train eval` found, as JSON; None where nothing can be read."""
         try:

@@ -13,6 +13,9 @@ from training.plan import EPOCHS_WORTH_EXPORTING, Plan
 # A pair is the start beside the interpolated network: see training/pair.py.
 START, TRAINED, INTERPOLATED, PAIR = EXPORTS
 
+# Every second query, for photos lie by path, and so by folder.
+_CHOOSING, _JUDGING = slice(0, None, 2), slice(1, None, 2)
+
 
 @dataclass(frozen=True)
 class Candidate:
@@ -22,12 +25,21 @@ class Candidate:
     tensors: dict[str, Tensor]
     quality: Quality | None = None  # on held-out photos
     sight: Sight | None = None  # what the quality was taken from
-    queries: QueryFigures | None = None  # by class folders, where there are any, photo by photo
+    queries: QueryFigures | None = None  # by known classes, where there are any, photo by photo
 
     @property
     def search(self) -> SearchQuality | None:
-        """The search quality by class folders, where there are any."""
+        """The search quality by known classes, where there are any."""
         return None if self.queries is None else self.queries.means()
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The weights to export."""
+
+    chosen: Candidate
+    why: str
+    by_classes: bool = False  # one half of the queries chose them: the other half judges
 
 
 def interpolated(
@@ -49,31 +61,43 @@ def interpolated(
 
 def choose_export(
     candidates: list[Candidate], plan: Plan, epochs: float, *, asked: str | None
-) -> tuple[Candidate, str]:
+) -> Choice:
     """The weights to export, and why; `asked` names those that the user wants.
 
-    Class folders decide where there are any. Without them nothing that was measured can: the
-    loss and the rank of the embeddings improved in runs that lost class structure. Then the
+    Known classes decide where there are any: one half of the queries, for the best of several is
+    partly so by luck, and the other half judges it. Without classes nothing that was measured can:
+    the loss and the rank of the embeddings improved in runs that lost class structure. Then the
     choice is the one that measured best elsewhere.
     """
     named = {candidate.name: candidate for candidate in candidates}
     if asked in named:
-        return named[asked], "they were asked for"
-    if all(candidate.search is not None for candidate in candidates):
-        return max(candidates, key=_score), "the classes of the folders judged it best"
+        return Choice(named[asked], "they were asked for")
+    if all(candidate.queries is not None for candidate in candidates):
+        why = "the classes of the photos judged them best"
+        return Choice(max(candidates, key=_score), why, by_classes=True)
     if PAIR not in named:
-        return named[TRAINED], f"the run started from {plan.start} weights"
+        return Choice(named[TRAINED], f"the run started from {plan.start} weights")
     if epochs < EPOCHS_WORTH_EXPORTING:
         why = f"{epochs:.0f} epochs from ImageNet weights make search worse before it gets better"
-        return named[START], why + f"; {EPOCHS_WORTH_EXPORTING} or more are worth exporting"
+        why += f"; {EPOCHS_WORTH_EXPORTING} or more are worth exporting"
+        return Choice(named[START], why)
     why = f"start and {plan.interpolate:g} of the way side by side measured better than either"
-    return named[PAIR], why
+    return Choice(named[PAIR], why)
 
 
-def sentence(chosen: Candidate, start: Candidate) -> str:
-    """Did training help against the start, by how much, and how sure is that?"""
+def sentence(choice: Choice, start: Candidate, *, taught: bool) -> str:
+    """Did training help against the start, by how much, and how sure is that?
+
+    `taught` says that classes were learned from; the queries then are photos that were not.
+    """
+    chosen = choice.chosen
     if chosen.queries is not None and start.queries is not None:
-        return _judged_by_classes(chosen.name, chosen.queries, start.queries)
+        judging = _JUDGING if choice.by_classes else slice(None)
+        after, before = (found.of(judging) for found in (chosen.queries, start.queries))
+        traits = ["were not learned from"] * taught
+        traits += ["had no say in the choice"] * choice.by_classes
+        who = f"{len(after.knn):,} photos" + (f" that {' and '.join(traits)}" if traits else "")
+        return _judged_by_classes(chosen.name, after, before, who)
     views = ""
     if chosen.quality is not None and start.quality is not None:
         views = (
@@ -88,13 +112,13 @@ def sentence(chosen: Candidate, start: Candidate) -> str:
     )
 
 
-def _judged_by_classes(name: str, after: QueryFigures, before: QueryFigures) -> str:
+def _judged_by_classes(name: str, after: QueryFigures, before: QueryFigures, who: str) -> str:
     knn = paired_interval(after.knn, before.knn)
     found = paired_interval(after.precision_at_10, before.precision_at_10)
     both = paired_interval(after.knn + after.precision_at_10, before.knn + before.precision_at_10)
     shown, shown_before = after.means(), before.means()
     return (
-        f"{_verdict(both, name)} By the classes of the folders, k-NN accuracy is "
+        f"{_verdict(both, name)} By the classes of {who}, k-NN accuracy is "
         f"{100 * shown.knn:.1f} % (start {100 * shown_before.knn:.1f} %{_reach(knn, name)}) and "
         f"{100 * shown.precision_at_10:.1f} % of the ten nearest photos are of the same class "
         f"(start {100 * shown_before.precision_at_10:.1f} %{_reach(found, name)})."
@@ -118,6 +142,6 @@ def _verdict(change: Interval, name: str) -> str:
 
 
 def _score(candidate: Candidate) -> float:
-    search = candidate.search
-    assert search is not None
+    assert candidate.queries is not None
+    search = candidate.queries.of(_CHOOSING).means()
     return search.knn + search.precision_at_10 + search.mean_average_precision

@@ -18,6 +18,7 @@ from training.errors import CollectionError, Interrupted, LookalikeError, RunErr
 from training.finish import RunReport
 from training.prepare import Surroundings
 from training.progress import Silent
+from training.runs import RunFolder
 
 FAST = {
     "backbone": "mobilenet_v3_small",
@@ -136,6 +137,19 @@ def test_labels_from_a_file_teach_and_what_cannot_be_used_is_listed(
     kept = (tmp_path / "run" / "labels.csv").read_text().splitlines()
     assert sorted(kept) == sorted(["path,label", *names])
     assert "gone.jpg" in (tmp_path / "run" / "labels-problems.txt").read_text()
+
+
+def test_what_labels_taught_is_judged_by_photos_that_were_not_learned_from(
+    photos: Path, tmp_path: Path, surroundings: Surroundings
+) -> None:
+    report = train(photos, tmp_path / "run", surroundings, method="supcon", epochs=1)
+
+    assert report.held_out == 8
+    assert set(report.search) == set(report.quality)
+    assert "4 photos that were not learned from and had no say in the choice" in report.verdict
+    run = RunFolder(tmp_path / "run")
+    assert run.taught_by(photos)
+    assert not run.taught_by(tmp_path)
 
 
 def test_a_run_stopped_while_decoding_goes_on_too(

@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -6,6 +7,8 @@ import pytest
 import torch
 
 from training.cache import PhotoSet, open_photos
+from training.figures import quality_of
+from training.labels import UNLABELLED, PhotoLabels
 from training.models import Backbone, build_backbone
 from training.monitor import (
     Judge,
@@ -13,6 +16,7 @@ from training.monitor import (
     MonitorSettings,
     embed,
     evaluating,
+    known_classes,
     prepare_photos,
     split_held_out,
 )
@@ -82,7 +86,8 @@ def test_evaluating_gives_every_module_its_mode_back(backbone: Backbone) -> None
 def test_measuring_changes_nothing_and_repeats(
     backbone: Backbone, photos: PhotoSet, folder: Path
 ) -> None:
-    monitor = Monitor(folder, photos, np.arange(12), settings())
+    classes = known_classes(photos, None)
+    monitor = Monitor(folder, photos, np.arange(12), settings(), classes)
     before = {name: value.clone() for name, value in backbone.state_dict().items()}
 
     first, second = monitor.measure(backbone), monitor.measure(backbone)
@@ -106,7 +111,7 @@ def test_photos_that_vanished_are_left_out(
     assert len(Monitor(folder, photos, np.arange(12), settings())) == 11
 
 
-def test_judging_needs_class_folders(
+def test_judging_needs_classes(
     backbone: Backbone, photos: PhotoSet, folder: Path, tmp_path: Path
 ) -> None:
     flat = tmp_path / "flat"
@@ -115,7 +120,58 @@ def test_judging_needs_class_folders(
         (flat / f"{index}.jpg").write_bytes((folder / path.decode()).read_bytes())
     loose = open_photos(flat, tmp_path / "flat-cache", 40, progress=Silent())
 
-    assert Judge(flat, loose, PREPROCESSING).judge(backbone, CPU) is None
-    judged = Judge(folder, photos, PREPROCESSING).judge(backbone, CPU)
+    assert known_classes(loose, None) is None
+    assert Judge(flat, loose, PREPROCESSING, None).judge(backbone, CPU) is None
+    judge = Judge(folder, photos, PREPROCESSING, known_classes(photos, None))
+    judged = judge.judge(backbone, CPU)
     assert judged is not None
-    assert 0 <= judged.means().knn <= 1
+    assert len(judged.knn) == len(photos)
+
+
+def test_labels_of_a_file_are_classes_whatever_the_folders(photos: PhotoSet) -> None:
+    codes = np.full(len(photos), UNLABELLED)
+    codes[:4] = (0, 0, 1, 1)
+
+    classes = known_classes(photos, PhotoLabels(("a", "b"), codes))
+
+    assert classes is not None
+    assert classes.tolist() == codes.tolist()
+
+
+def test_photos_that_were_learned_from_ask_nothing(
+    backbone: Backbone, photos: PhotoSet, folder: Path
+) -> None:
+    """Their labels were told; they still may be found."""
+    classes, held_out = known_classes(photos, None), np.array([0, 2, 3, 5, 6, 7, 9, 11])
+
+    judged = Judge(folder, photos, PREPROCESSING, classes, held_out).judge(backbone, CPU)
+    everyone = Judge(folder, photos, PREPROCESSING, classes).judge(backbone, CPU)
+
+    assert judged is not None
+    assert everyone is not None
+    assert judged.knn.tolist() == everyone.knn[held_out].tolist()
+    assert judged.precision_at_10.tolist() == everyone.precision_at_10[held_out].tolist()
+    assert Judge(folder, photos, PREPROCESSING, classes, held_out[:7]).judge(backbone, CPU) is None
+
+
+def test_photos_without_a_label_are_no_class(
+    backbone: Backbone, photos: PhotoSet, folder: Path
+) -> None:
+    classes = known_classes(photos, None)
+    assert classes is not None
+    some = np.where(np.arange(len(photos)) % 3 == 0, UNLABELLED, classes)
+
+    judged = Judge(folder, photos, PREPROCESSING, some).judge(backbone, CPU)
+    sight = Monitor(folder, photos, np.arange(12), settings(), some).look(backbone)
+
+    assert judged is not None
+    assert len(judged.knn) == (some >= 0).sum()
+    known = some[:12] >= 0
+    alone = replace(
+        sight,
+        embeddings=sight.embeddings[known],
+        first=sight.first[known],
+        second=sight.second[known],
+        labels=some[:12][known],
+    )
+    assert quality_of(sight).knn == quality_of(alone).knn
