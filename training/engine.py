@@ -18,6 +18,7 @@ from training.metrics import MetricsLog, metrics_log
 from training.monitor import Monitor, MonitorSettings, known_classes, split_held_out
 from training.plan import TRAINING_MIN
 from training.prepare import Prepared, Surroundings, prepare, resume_hint
+from training.progress import duration
 from training.spec import Preprocessing
 from training.trainer import STEPS_PER_LOG, Clock, Pace, Trainer, check_finite
 from training.views_sheet import write_views
@@ -49,7 +50,8 @@ def pretrain(config: TrainConfig, around: Surroundings, *, resume: bool = False)
             session.train()
             in_turn(session.finish if session.leads else lambda: None)
         elif not ready.run.finished:
-            in_turn(lambda: finish_untrained(ready) if world().leads else None)
+            why = f"{len(ready.photos)} photos are too few to learn from"
+            in_turn(lambda: finish_untrained(ready, why) if world().leads else None)
         return read_report(ready.run)
 
 
@@ -85,12 +87,14 @@ class _Session:
         self.loss: Tensor | None = None  # of the last step, still on the device
 
     def train(self) -> None:
-        """Train to the end."""
+        """Train to the end; the steps stay 0 where a budget was over before the first."""
         with metrics_log(self.ready.run.path) if self.leads else nullcontext() as log:
             self.start = self._measure(log)
             self._resume_or_begin()
             self._announce()
             self._train(log)
+            if self.trainer.step == 0:
+                return
             self._save()  # before the average takes the place of the weights that it is of
             self.trainer.use_average()
             self.trained = self._measure(log, last=True)
@@ -98,6 +102,14 @@ class _Session:
 
     def finish(self) -> None:
         """Export, and write the report."""
+        if self.trainer.step == 0:
+            budget, spent = self.clock.budget_seconds or 0.0, self.clock.seconds()
+            why = (
+                f"the budget of {duration(budget)} was over before the first step: planning and "
+                f"decoding took {duration(spent)}, of which the decoded photos are kept"
+            )
+            finish_untrained(self.ready, why)
+            return
         assert self.start is not None
         assert self.trained is not None
         ending = Ending(self.start, self.trained, self.trainer.step, self.clock.seconds())
@@ -109,14 +121,17 @@ class _Session:
             saved = load_checkpoint(run.checkpoint)
             self.trainer.restore(saved)
             self.clock.elapsed = float(saved.facts["seconds"])
+            self.clock.began = float(saved.facts.get("began", 0.0))
         elif self.leads:
             write_views(run.path, self.batches, self.trainer.recipes, self.ready.plan.seed)
             if self.bursts is not None:
                 run.write_near(self.ready.photos.paths, self.bursts)
+        if self.trainer.step == 0:
+            self.clock.began = self.clock.seconds()
 
     def _announce(self) -> None:
-        for line in self.ready.plan.lines(len(self.batches), len(self.monitor)):
-            self.progress.say(line)
+        count, held_out = len(self.batches), len(self.monitor)
+        self.progress.say(f"{count:,} photos to learn from, {held_out} held out to judge by")
         if self.bursts is not None and (line := told(self.bursts)):
             self.progress.say(f"  {line}")
         budget, batch = self.ready.plan.budget_seconds, self.ready.plan.batch_size
@@ -192,7 +207,8 @@ class _Session:
             return
         if self.loss is not None:  # never keep weights that are lost
             check_finite(float(self.loss), self.trainer.step, self.ready.plan.lr)
-        save_checkpoint(self.ready.run.checkpoint, self.trainer.checkpoint(self.clock.seconds()))
+        saved = self.trainer.checkpoint(self.clock.seconds(), self.clock.began)
+        save_checkpoint(self.ready.run.checkpoint, saved)
 
     def _interrupt(self) -> None:
         self._save()

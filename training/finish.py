@@ -170,8 +170,8 @@ def _spec_of(candidate: Candidate, ready: Prepared) -> EncoderSpec:
     )
 
 
-def finish_untrained(ready: Prepared) -> RunReport:
-    """Export the start as it is: too few photos to learn from."""
+def finish_untrained(ready: Prepared, why: str) -> RunReport:
+    """Export the start as it is, for nothing was learned."""
     tensors = _tensors(ready)
     count = len(ready.photos)
     report = RunReport(
@@ -185,9 +185,9 @@ def finish_untrained(ready: Prepared) -> RunReport:
         epochs=0.0,
         seconds=0.0,
         exported=START,
-        why=f"{count} photos are too few to learn from",
-        verdict=f"Nothing was trained: {count} photos are too few to learn from, so the starting "
-        "weights are the encoder. Search works with them.",
+        why=why,
+        verdict=f"Nothing was trained: {why}. The starting weights are the encoder; search works "
+        "with them.",
         quality={},
         search={},
     )

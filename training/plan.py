@@ -71,19 +71,29 @@ class Plan:
         seconds = self.budget_seconds or 0.0
         return max(1, int(seconds / max(self.seconds_per_step, 1e-6)))
 
-    def lines(self, photos: int, held_out: int) -> list[str]:
-        """The plan in words, for a number of photos to learn from and to judge by."""
+    def lines(self, photos: int) -> list[str]:
+        """The plan in words, for a number of photos to learn from."""
         network, steps = self.network, self.steps(photos)
-        length = (
-            f"{self.epochs} epochs" if self.epochs else f"a budget of {self.budget_seconds:g} s"
-        )
+        epochs = steps * self.batch_size / photos
+        length = f"{self.epochs} epochs"
+        if self.epochs is None:
+            length = (
+                f"a budget of {duration(self.budget_seconds or 0.0)}, about {epochs:.0f} epochs"
+            )
+        too_short = []
+        if self.start == "imagenet" and epochs < EPOCHS_WORTH_EXPORTING:
+            enough = EPOCHS_WORTH_EXPORTING * photos / self.batch_size * self.seconds_per_step
+            too_short = [
+                f"  too short to export what it learns, unless classes or --export say so: "
+                f"{EPOCHS_WORTH_EXPORTING} epochs are needed, about {duration(enough)}"
+            ]
         return [
             f"{self.method.upper()} on {network.backbone}, {network.image_size} px views, "
             f"{self.embed_size} px embedding, {network.device.upper()}",
-            f"{photos:,} photos to learn from, {held_out} held out to judge by",
             f"{length}: about {steps:,} steps of {self.batch_size} photos, learning rate "
             f"{self.lr:.2g}; about {duration(steps * self.seconds_per_step)}",
             *(f"  {reason}" for reason in self.reasons),
+            *too_short,
         ]
 
     def to_json(self) -> str:

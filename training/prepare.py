@@ -82,9 +82,12 @@ def prepare(
         run = create_run(config)
     if world().leads:
         claims.enter_context(run.claimed())
+    planned_before = run.plan.is_file()
     try:
         plan, spec, backbone = _planned(run, config, around)
         photos = _decoded(run, config, plan, around)
+        if planned_before:
+            _announce(plan, len(photos), around)
         labels = _labelled(run, config, photos, around) if plan.method == "supcon" else None
         plan = _with_fitting_batch(run, config, plan, len(photos))
     except Interrupted as stopped:
@@ -147,7 +150,15 @@ def _planned(
     )
     save_encoder(run.start, spec, backbone.network.state_dict())
     atomic_write(run.plan, plan.to_json().encode())
+    if found.files >= TRAINING_MIN:
+        _announce(plan, found.files, around)
     return plan, spec, backbone
+
+
+def _announce(plan: Plan, photos: int, around: Surroundings) -> None:
+    """Say what will be done before it takes its time: decoding does, too."""
+    for line in plan.lines(len(split_held_out(photos, plan.seed)[0])):
+        around.progress.say(line)
 
 
 def _timed(plan: Plan, backbone: Backbone) -> float:

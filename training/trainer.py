@@ -46,12 +46,17 @@ warnings.filterwarnings("ignore", message="Grad strides do not match bucket view
 
 @dataclass
 class Clock:
-    """Progress through a run in [0, 1]: by steps, or by elapsed time over a budget."""
+    """Progress through a run in [0, 1]: by steps, or by elapsed time over a budget.
+
+    What came before the first step took some of the budget, but none of the schedule: the learning
+    rate would otherwise begin in the middle of its rise, or behind it.
+    """
 
     steps: int
     budget_seconds: float | None
     started: float = field(default_factory=time.monotonic)  # of this session
     elapsed: float = 0.0  # seconds of earlier sessions
+    began: float = 0.0  # seconds of the run that were over before its first step
 
     def seconds(self) -> float:
         """Seconds spent on this run until now, earlier sessions included."""
@@ -60,7 +65,8 @@ class Clock:
     def progress(self, step: float) -> float:
         """Share of the run that is over when `step` steps are done."""
         if self.budget_seconds is not None:
-            return min(1.0, self.seconds() / self.budget_seconds)
+            left = self.budget_seconds - self.began
+            return min(1.0, (self.seconds() - self.began) / left) if left > 0 else 1.0
         return min(1.0, step / self.steps)
 
 
@@ -153,15 +159,18 @@ class Trainer:
         if self.average is not None:
             self.average.apply()
 
-    def checkpoint(self, seconds: float) -> Checkpoint:
-        """The state after the last finished step. The random state is (seed, step)."""
+    def checkpoint(self, seconds: float, began: float = 0.0) -> Checkpoint:
+        """The state after the last finished step. The random state is (seed, step).
+
+        `seconds` of the run are over, `began` of them were before its first step.
+        """
         tensors = {f"method.{name}": value for name, value in self.method.state_dict().items()}
         optimizer = optimizer_tensors(self.optimizer)
         tensors.update({f"optimizer.{name}": value for name, value in optimizer.items()})
         if self.average is not None:
             average = self.average.tensors()
             tensors.update({f"average.{name}": value for name, value in average.items()})
-        return Checkpoint(tensors, {"step": self.step, "seconds": seconds})
+        return Checkpoint(tensors, {"step": self.step, "seconds": seconds, "began": began})
 
     def restore(self, checkpoint: Checkpoint) -> None:
         """Go on from a checkpoint of the same plan."""

@@ -11,11 +11,14 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file
 
+import training.engine
+import training.trainer
 from training.checkpoint import load_encoder
 from training.config import TrainConfig
 from training.engine import pretrain
 from training.errors import CollectionError, Interrupted, LookalikeError, RunError
 from training.finish import RunReport
+from training.metrics import read_metrics
 from training.prepare import Surroundings
 from training.progress import Silent
 from training.runs import RunFolder
@@ -150,6 +153,45 @@ def test_what_labels_taught_is_judged_by_photos_that_were_not_learned_from(
     run = RunFolder(tmp_path / "run")
     assert run.taught_by(photos)
     assert not run.taught_by(tmp_path)
+
+
+def test_a_budget_that_is_over_before_the_first_step_says_so(
+    photos: Path, tmp_path: Path, surroundings: Surroundings
+) -> None:
+    report = train(photos, tmp_path / "run", surroundings, epochs=None, budget_seconds=1.0)
+
+    assert (report.exported, report.steps) == ("start", 0)
+    assert report.verdict.startswith("Nothing was trained: the budget of 1 s was over before")
+    kept = load_file(tmp_path / "run" / "encoder.safetensors")
+    start = load_file(tmp_path / "run" / "start.safetensors")
+    assert all(torch.equal(kept[name], start[name]) for name in start)
+
+
+class SteppingTime:
+    """Stands in for `time` in a module: four seconds pass at first, then 10 ms a look."""
+
+    def __init__(self) -> None:
+        self.looks = 0
+
+    def monotonic(self) -> float:
+        self.looks += 1
+        return 0.0 if self.looks == 1 else 4.0 + 0.01 * self.looks
+
+
+def test_what_comes_before_the_first_step_takes_time_but_none_of_the_schedule(
+    photos: Path, tmp_path: Path, surroundings: Surroundings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    time = SteppingTime()
+    for module in (training.engine, training.trainer):
+        monkeypatch.setattr(module, "time", time)
+
+    report = train(photos, tmp_path / "run", surroundings, epochs=None, budget_seconds=6.0)
+
+    steps = [line for line in read_metrics(tmp_path / "run") if line["group"] == "train"]
+    rates = [line["lr"] for line in steps]
+    assert 6.0 <= report.seconds < 6.5
+    assert steps[0]["progress"] < 0.4  # four of six seconds were over
+    assert rates[-1] < 0.4 * max(rates)
 
 
 def test_a_run_stopped_while_decoding_goes_on_too(

@@ -240,10 +240,23 @@ def test_a_plan_of_another_version_is_refused(text: str) -> None:
 
 
 def test_the_plan_says_what_will_be_done_and_why() -> None:
-    text = "\n".join(planned().lines(2850, 150))
+    text = "\n".join(planned().lines(2850))
 
-    for words in ("BYOL", "mobilenet_v2", "96 px", "2,850", "60 epochs", "near-duplicates"):
+    for words in ("BYOL", "mobilenet_v2", "96 px", "1,336 steps", "60 epochs", "near-duplicates"):
         assert words in text
+    assert "too short" not in text
+
+
+@pytest.mark.parametrize("start", ["imagenet", "random"])
+def test_a_plan_says_beforehand_that_it_is_too_short_to_export(start: str) -> None:
+    """Ten epochs of 1,280 photos are a hundred steps, thirty are three hundred."""
+    by_epochs = replace(planned(start=start, epochs=10), seconds_per_step=2.0)
+    by_time = replace(planned(start=start, budget_seconds=200.0), seconds_per_step=2.0)
+
+    for plan in (by_epochs, by_time):
+        said = "\n".join(plan.lines(1280))
+        assert ("30 epochs are needed, about 10 min 00 s" in said) == (start == "imagenet")
+    assert "a budget of 3 min 20 s, about 10 epochs" in said
 
 
 def test_a_survey_counts_files_and_finds_their_usual_size(tmp_path: Path) -> None:

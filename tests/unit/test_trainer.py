@@ -135,6 +135,16 @@ def test_progress_is_steps_or_time() -> None:
     assert Clock(10, 1.0, elapsed=5.0).progress(0) == 1.0
 
 
+def test_a_budget_is_spent_by_all_and_scheduled_over_the_training() -> None:
+    at_first = Clock(10, 1000.0, elapsed=400.0, began=400.0)
+    half_way = Clock(10, 1000.0, elapsed=700.0, began=400.0)
+
+    assert at_first.progress(0) == pytest.approx(0, abs=0.01)
+    assert half_way.progress(0) == pytest.approx(0.5, abs=0.01)
+    assert Clock(10, 1000.0, elapsed=1000.0, began=400.0).progress(0) == 1.0
+    assert Clock(10, 1000.0, elapsed=1200.0, began=1200.0).progress(0) == 1.0
+
+
 def test_a_loss_that_is_lost_stops_the_run_with_a_hint() -> None:
     check_finite(1.0, 3, 0.1)
 
