@@ -60,6 +60,8 @@ class TrainConfig:
     layer_decay: float | None = None
     # Momentum of an average of the weights over the run, which is then what was trained.
     ema: float | None = None
+    # Keep the weights of every measurement.
+    snapshots: bool = False
     # What may change without changing what a photo means; see recipes.suited.
     views: str = "everyday"
     # Of the colour jitter, 1 as SimCLR has it on ImageNet.

@@ -19,6 +19,7 @@ from training.monitor import Monitor, MonitorSettings, known_classes, split_held
 from training.plan import TRAINING_MIN
 from training.prepare import Prepared, Surroundings, prepare, resume_hint
 from training.progress import duration
+from training.snapshots import Snapshots
 from training.spec import Preprocessing
 from training.trainer import STEPS_PER_LOG, Clock, Pace, Trainer, check_finite
 from training.views_sheet import write_views
@@ -80,6 +81,9 @@ class _Session:
         )
         classes = known_classes(photos, ready.labels)
         self.monitor = Monitor(ready.config.photos, photos, held_out, settings, classes)
+        self.snapshots = Snapshots(
+            ready.run, ready.spec, embed_size=plan.embed_size, every=ready.config.snapshots
+        )
         self.watch: CollapseWatch | None = None  # from the start's figures on
         self.start: Sight | None = None
         self.trained: Sight | None = None
@@ -187,6 +191,7 @@ class _Session:
             return None
         sight = self.monitor.look(self.ready.backbone, self.trainer.method.projector)
         quality = quality_of(sight)
+        self.snapshots.keep(self.ready.backbone.network, self.trainer.step, quality)
         log.write(self.trainer.step, "quality", quality.to_json())
         self.facts["found again"] = f"{100 * quality.retrieval:.0f}%"
         if quality.knn is not None:

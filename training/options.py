@@ -79,6 +79,11 @@ _LEARNING = (
         help="Momentum of an average of the weights, as 0.999, which then counts as the trained.",
     ),
     click.option(
+        "--snapshots",
+        is_flag=True,
+        help="Keep the weights of all ten measurements in the run's folder snapshots.",
+    ),
+    click.option(
         "--temperature",
         type=float,
         metavar="T",

@@ -37,6 +37,8 @@ PHOTOS_FILE = "photos.csv"
 LABELS_FILE = "labels.csv"
 PROBLEMS_FILE = "labels-problems.txt"
 VIEWS_FILE = "views.png"
+BEST_FILE = "best.safetensors"
+SNAPSHOTS = "snapshots"
 CURVES_FILE = "curves.png"
 EVALUATION_FILE = "evaluation.json"
 SUPERVISED_FILE = "supervised.safetensors"
@@ -66,6 +68,15 @@ class RunFolder:
     def trained(self) -> Path:
         """The weights at the end of training."""
         return self.path / TRAINED_FILE
+
+    @property
+    def best(self) -> Path:
+        """The weights of the best measurement by known classes, where one beat the start."""
+        return self.path / BEST_FILE
+
+    def snapshot(self, step: int) -> Path:
+        """The weights after some steps, where the run keeps them."""
+        return self.path / SNAPSHOTS / f"step-{step:08d}.safetensors"
 
     @property
     def interpolated(self) -> Path:

@@ -2,16 +2,17 @@
 
     python tests/benchmarks/label_free_figures.py LABELLED RUN [RUN ...] --photos PHOTOS
 
-LABELLED holds class folders, PHOTOS what the runs learned from. The encoders are the points on
-the line from the start of a run to its trained weights (a finished run keeps no others). Every
-label-free figure is taken on a sample of PHOTOS and precision at 10 leave-one-out on LABELLED,
-both at one size. Prints Spearman's rank correlation of each figure with precision at 10: within
-every run, and over all encoders. Signs are turned so that +1 means "better figure, better
-search". With --json also one line an encoder.
+LABELLED holds class folders, PHOTOS what the runs learned from. The encoders are the start of a
+run and its `--snapshots`; of a run without them, the points on the line from its start to its
+trained weights. Every label-free figure is taken on a sample of PHOTOS and precision at 10
+leave-one-out on LABELLED, both at one size. Prints Spearman's rank correlation of each figure with
+precision at 10: within every run, and over all encoders. Signs are turned so that +1 means "better
+figure, better search". With --json also one line an encoder.
 """
 
 import argparse
 import json
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -24,10 +25,11 @@ from training.augment import make_views
 from training.checkpoint import load_encoder
 from training.evaluate import centred, query_figures
 from training.figures import Sight, quality_of
-from training.models import restore_backbone, to_device
+from training.models import Backbone, restore_backbone, to_device
 from training.monitor import embed, prepare_photos
 from training.randomness import MONITOR, generator_for
 from training.recipes import byol_recipes
+from training.runs import SNAPSHOTS
 from training.spec import Preprocessing
 from training.verdict import interpolated
 
@@ -41,7 +43,7 @@ class Point:
     """One encoder."""
 
     run: str
-    weight: float  # 0 is the start, 1 the trained weights
+    moment: str  # how far from the start: steps, or the trained weights' share
     precision_at_10: float
     knn: float
     figures: dict[str, float]
@@ -63,25 +65,36 @@ def main() -> None:
     clean = prepare_photos(options.photos, tuple(sampled.tolist()), preprocessing)[0]
     points: list[Point] = []
     for run in options.runs:
-        for weight in options.weights:
-            point = measured(run, weight, pixels, labels, clean, preprocessing)
+        for moment, backbone in encoders(run, options.weights):
+            figures = measured(backbone, pixels, labels, clean, preprocessing)
+            point = Point(run.name, moment, *figures)
             points.append(point)
             if options.json:
                 print(json.dumps(asdict(point)), flush=True)
     print(table(points))
 
 
+def encoders(run: Path, weights: list[float]) -> Iterator[tuple[str, Backbone]]:
+    """The networks of a run, and when or where each is."""
+    start, trained = (load_encoder(run / f"{name}.safetensors") for name in ("start", "trained"))
+    if kept := sorted((run / SNAPSHOTS).glob("*.safetensors")):
+        yield "step-0", restore_backbone(start.spec, start.tensors)
+        for file in kept:
+            yield file.stem, restore_backbone(start.spec, load_encoder(file).tensors)
+        return
+    for weight in weights:
+        mixed = interpolated(start.tensors, trained.tensors, weight)
+        yield f"{weight:g}", restore_backbone(start.spec, mixed)
+
+
 def measured(
-    run: Path,
-    weight: float,
+    backbone: Backbone,
     pixels: np.ndarray,
     labels: np.ndarray,
     clean: np.ndarray,
     preprocessing: Preprocessing,
-) -> Point:
-    start, trained = (load_encoder(run / f"{name}.safetensors") for name in ("start", "trained"))
-    mixed = interpolated(start.tensors, trained.tensors, weight)
-    backbone = restore_backbone(start.spec, mixed)
+) -> tuple[float, float, dict[str, float]]:
+    """P@10, k-NN, and the figures that need no labels."""
     to_device(backbone, CPU)
     found = query_figures(centred(embed(backbone, pixels, preprocessing, CPU)), labels).means()
     squares = torch.from_numpy(clean)
@@ -92,7 +105,7 @@ def measured(
     first, second = (seen(backbone, view) for view in views)
     sight = Sight(embed(backbone, clean, preprocessing, CPU), first, second)
     figures = {n: v for n, v in quality_of(sight).to_json().items() if n in SIGNS}
-    return Point(run.name, weight, found.precision_at_10, found.knn, figures)
+    return found.precision_at_10, found.knn, figures
 
 
 def seen(backbone: torch.nn.Module, views: torch.Tensor) -> np.ndarray:
