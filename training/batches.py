@@ -33,7 +33,7 @@ class Batch:
     """The photos of a step: B in all processes together, b in this one."""
 
     pixels: Tensor  # (b, s, s, 3) uint8
-    labels: Tensor  # (b,) int64, class or burst, negative where there is none
+    labels: Tensor  # (b,) int64, class or burst; a number of the photo's own below -1 without one
     aspects: Tensor  # (B,) float32, width / height; on the CPU where processes share a batch
 
 
@@ -64,7 +64,10 @@ class PhotoBatches:
         self._pixels = photos.pixels
         carried = labels if labels is not None else bursts
         codes = np.full(len(chosen), UNLABELLED) if carried is None else carried[chosen]
-        self._labels = torch.from_numpy(codes.astype(np.int64)).to(device)
+        # Where a batch crosses from one shuffle to the next a photo may be in it twice. By a number
+        # of its own it then is no negative of itself.
+        own = np.where(codes < 0, -2 - np.arange(len(codes)), codes)
+        self._labels = torch.from_numpy(own.astype(np.int64)).to(device)
         if labels is None:
             self._order = shuffled(len(chosen), plan.batch_size, plan.seed)
         else:
@@ -98,7 +101,8 @@ class PhotoBatches:
 def shuffled(count: int, batch_size: int, seed: int) -> Order:
     """One shuffle of all photos after another, cut into batches.
 
-    No photo waits more than two epochs and no batch is short.
+    No photo waits more than two epochs and no batch is short; a batch that crosses from one
+    shuffle to the next may hold a photo twice.
     """
     endless = _Endless(count, seed, ORDER)
     return lambda step: endless.take(step * batch_size, batch_size)

@@ -8,6 +8,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+# Numbers from here on are given to photos without one; nobody else has them.
+_NOBODYS = torch.iinfo(torch.int64).min
+
 
 def sup_con(
     rows: Tensor,
@@ -88,11 +91,11 @@ def own_identities(labels: Tensor) -> Tensor:
     """Labels in which every unlabelled photo is a class of its own, `(n,)` int64.
 
     Args:
-        labels: `(n,)` int64, negative where there is none. Left as they are, all unlabelled
-            photos would count as one class and attract each other.
+        labels: `(n,)` int64. -1 is nobody's: left as it is, all such photos would count as one
+            class and attract each other. Any other number says who or what a photo shows.
     """
     places = torch.arange(len(labels), device=labels.device)
-    return torch.where(labels < 0, -1 - places, labels)
+    return torch.where(labels == -1, _NOBODYS + places, labels)
 
 
 def byol_regression(prediction: Tensor, target: Tensor) -> Tensor:

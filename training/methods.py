@@ -29,10 +29,10 @@ class Method(nn.Module):
     def loss(self, first: Tensor, second: Tensor, labels: Tensor | None = None) -> Tensor:
         """A float32 scalar for two views of the same photos, `(N, 3, s, s)` normalised each.
 
-        `labels` `(N,)` int64 are negative for photos without one: classes for SupCon, groups of
-        near-duplicates for SimCLR, and nothing that BYOL would look at. Where
-        several processes train together, each gives its share of the photos, and the loss of all
-        is the mean of theirs.
+        `labels` `(N,)` int64 are classes for SupCon, groups of near-duplicates for SimCLR, and
+        nothing that BYOL would look at; -1 is no label, and other negative numbers are a photo's
+        own, for it may come twice. Where several processes train together, each gives its share
+        of the photos, and the loss of all is the mean of theirs.
         """
         raise NotImplementedError
 

@@ -221,7 +221,7 @@ def _labelled(
 
 
 def _with_fitting_batch(run: RunFolder, config: TrainConfig, plan: Plan, photos: int) -> Plan:
-    """No photo twice in a batch: cut an automatic one to the photos, refuse one that was asked."""
+    """Cut an automatic batch to as many as there are photos, refuse one that was asked for."""
     count = len(split_held_out(photos, plan.seed)[0]) if photos >= TRAINING_MIN else photos
     if plan.batch_size <= count or photos < TRAINING_MIN:
         return plan

@@ -97,6 +97,13 @@ def test_unlabelled_photos_are_never_each_others_positives() -> None:
     assert (own[[1, 3, 4]] < 0).all()
 
 
+def test_a_photos_own_number_says_that_it_came_twice() -> None:
+    own = own_identities(torch.tensor([-2, -1, -7, -2, -1]))
+
+    assert own[0] == own[3]
+    assert len(set(own.tolist())) == 4
+
+
 def test_the_shares_of_several_processes_average_to_the_loss_of_all() -> None:
     labels = torch.tensor(MIXED[:6])
     views = rows(6)
