@@ -10,6 +10,8 @@ unlearn what tells garments apart.
 """
 
 import numpy as np
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 from training.wording import counted
 
@@ -37,28 +39,30 @@ ALONE = -1
 _PHOTOS_AT_ONCE = 256
 
 
-def find_bursts(pixels: np.ndarray, rows: np.ndarray) -> np.ndarray:
+def find_bursts(pixels: np.ndarray, rows: np.ndarray, *, window: int = WINDOW) -> np.ndarray:
     """Group the photos that look like one another.
 
     Args:
         pixels: `(m, s, s, 3)` uint8, perhaps on disk.
         rows: `(n,)` int64, which of them are the photos, in the order of their paths.
+        window: with how many that follow it a photo is compared.
 
     Returns:
         `(n,)` int64: the number of its burst, from 0 in the order of their first photos; -1 for
         a photo that is like no other.
     """
     shapes, colours = _thumbnails(pixels, rows)
-    parent = np.arange(len(rows))
+    # The last photo known to be in a photo's group. Groups grow block by block, and this alone is
+    # kept of the blocks before: where all photos are alike, their pairs would fill the memory.
+    last = np.arange(len(rows))
     for first in range(0, len(rows), _PHOTOS_AT_ONCE):
-        block = slice(first, first + _PHOTOS_AT_ONCE)
-        others = slice(first, first + _PHOTOS_AT_ONCE + WINDOW)
-        near = np.argwhere(shapes[block] @ shapes[others].T >= SHAPE_MIN) + first
-        for one, two in near[near[:, 0] < near[:, 1]]:
-            if np.sqrt(np.square(colours[one] - colours[two]).mean()) <= COLOUR_MAX:
-                parent[_root(parent, one)] = _root(parent, two)
-    groups = np.array([_root(parent, i) for i in range(len(rows))], np.int64)
-    return _numbered(groups)
+        seen = slice(first, first + _PHOTOS_AT_ONCE + window)
+        one, two = _alike(shapes[seen], colours[seen], window)
+        known = last[seen] - first
+        places = np.arange(len(known))
+        groups = _joined(len(known), np.append(one, places), np.append(two, known))
+        last[seen] = first + _last_members(groups)
+    return _numbered(_joined(len(rows), np.arange(len(rows)), last))
 
 
 def told(bursts: np.ndarray) -> str:
@@ -71,6 +75,37 @@ def told(bursts: np.ndarray) -> str:
         f"{photos:,} photos are near-duplicates of others, in {groups}: they are not used as "
         "each other's negatives (near-duplicates.csv in the run)"
     )
+
+
+def _alike(shapes: np.ndarray, colours: np.ndarray, window: int) -> tuple[np.ndarray, np.ndarray]:
+    """The pairs of like photos, `(p,)` int64 twice: one of the first block, one that follows it.
+
+    Args:
+        shapes: `(k, 480)` of the block and of the photos after it.
+        colours: `(k, 48)` of the same.
+        window: with how many that follow it a photo is compared.
+    """
+    block = slice(0, _PHOTOS_AT_ONCE)
+    squares = np.square(colours).sum(axis=1)  # (k,)
+    apart = squares[block, None] + squares - 2 * colours[block] @ colours.T  # (b, k)
+    near = apart <= COLOUR_MAX**2 * colours.shape[1]  # (b, k)
+    near &= shapes[block] @ shapes.T >= SHAPE_MIN
+    one, two = np.nonzero(near)
+    ahead = (one < two) & (two <= one + window)
+    return one[ahead], two[ahead]
+
+
+def _joined(count: int, one: np.ndarray, two: np.ndarray) -> np.ndarray:
+    """The group `(count,)` of each photo, where the pairs `(p,)` link them."""
+    links = coo_array((np.ones(len(one), bool), (one, two)), (count, count))
+    return np.asarray(connected_components(links, directed=False)[1])
+
+
+def _last_members(groups: np.ndarray) -> np.ndarray:
+    """The place of the last photo in the group of each, `(k,)`."""
+    last = np.zeros(len(groups), np.int64)
+    np.maximum.at(last, groups, np.arange(len(groups)))
+    return np.asarray(last[groups])
 
 
 def _thumbnails(pixels: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -101,13 +136,6 @@ def _reduced(photos: np.ndarray, grid: int) -> np.ndarray:
     lines = cut.reshape(len(photos), grid, cell, -1).mean(axis=2, dtype=np.float32)
     means: np.ndarray = lines.reshape(len(photos), grid, grid, cell, 3).mean(axis=3)
     return means
-
-
-def _root(parent: np.ndarray, place: int) -> int:
-    while parent[place] != place:
-        parent[place] = parent[parent[place]]
-        place = int(parent[place])
-    return int(place)
 
 
 def _numbered(groups: np.ndarray) -> np.ndarray:

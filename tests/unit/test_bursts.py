@@ -1,10 +1,20 @@
 """Near-duplicates are found, whatever exposure and noise did, and others are not."""
 
+import time
+
 import numpy as np
 import pytest
 from PIL import Image
 
-from training.bursts import ALONE, LARGEST_MIN, find_bursts, told
+from training.bursts import (
+    ALONE,
+    COLOUR_MAX,
+    LARGEST_MIN,
+    LARGEST_SHARE,
+    SHAPE_MIN,
+    find_bursts,
+    told,
+)
 
 
 def scene(rng: np.random.Generator) -> np.ndarray:
@@ -70,6 +80,74 @@ def test_where_everything_is_alike_nothing_is_a_burst(rng: np.random.Generator) 
 
 def test_no_photos_have_no_bursts() -> None:
     assert len(find_bursts(np.zeros((0, 64, 64, 3), np.uint8), np.zeros(0, np.int64))) == 0
+
+
+def chained(rng: np.random.Generator, count: int) -> np.ndarray:
+    """Photos `(count, 32, 32, 3)`, about ten a scene, tinted and with noise: alike or just not."""
+    scenes = rng.integers(40, 200, (count // 10 + 3, 8, 8, 3))
+    chosen = np.arange(count) // 10 + rng.integers(0, 3, count)  # scenes overlap in time
+    tints = rng.uniform(0.75, 1.25, (count, 1, 1, 3))
+    noise = rng.normal(0, 1, (count, 32, 32, 3)) * rng.uniform(0, 60, (count, 1, 1, 1))
+    photos = scenes[chosen].repeat(4, axis=1).repeat(4, axis=2) * tints + noise
+    return np.clip(photos, 0, 255).astype(np.uint8)
+
+
+def literal(photos: np.ndarray, window: int) -> list[int]:
+    """The definition, pair by pair, of photos of 32 x 32."""
+    count = len(photos)
+    small = photos.astype(np.float64).reshape(count, 16, 2, 16, 2, 3).mean(axis=(2, 4))
+    shapes, colours = [], []
+    for photo in small:
+        grey = photo.mean(axis=2)
+        across, down = grey[:, 1:] - grey[:, :-1], grey[1:] - grey[:-1]
+        shape = np.array([*across.flat, *down.flat])
+        shapes.append(shape / max(np.sqrt((shape**2).sum()), 1))
+        colour = photo.reshape(4, 4, 4, 4, 3).mean(axis=(1, 3))
+        colours.append(colour / max(colour.mean(), 1))
+    groups = list(range(count))
+    for i in range(count):
+        for j in range(i + 1, min(count, i + window + 1)):
+            same_colours = np.sqrt(((colours[i] - colours[j]) ** 2).mean()) <= COLOUR_MAX
+            if shapes[i] @ shapes[j] >= SHAPE_MIN and same_colours:
+                groups = [groups[i] if group == groups[j] else group for group in groups]
+    largest = max(LARGEST_MIN, int(LARGEST_SHARE * count))
+    numbers: dict[int, int] = {}
+    return [
+        numbers.setdefault(group, len(numbers)) if 1 < groups.count(group) <= largest else ALONE
+        for group in groups
+    ]
+
+
+@pytest.mark.parametrize(("count", "window"), [(9, 2), (30, 40), (40, 3), (600, 12), (600, 1)])
+@pytest.mark.parametrize("seed", range(3))
+def test_groups_are_those_of_the_definition(count: int, window: int, seed: int) -> None:
+    photos = chained(np.random.default_rng(seed), count)
+
+    found = find_bursts(photos, np.arange(count), window=window)
+
+    assert found.tolist() == literal(photos, window)
+
+
+def test_photos_that_only_an_earlier_one_links_are_one_burst(rng: np.random.Generator) -> None:
+    # Hundreds of such threes, so that some lie across the blocks in which photos are compared.
+    scenes = rng.integers(40, 200, (200, 1, 8, 8, 3)).repeat(4, axis=2).repeat(4, axis=3)
+    tints = np.array([(1, 1, 1), (1.12, 1, 0.88), (0.88, 1, 1.12)])
+    photos = (scenes * tints[:, None, None]).reshape(600, 32, 32, 3).astype(np.uint8)
+
+    assert find_bursts(photos[[1, 2]], np.arange(2)).tolist() == [ALONE, ALONE]
+    assert find_bursts(photos, np.arange(600)).tolist() == np.arange(200).repeat(3).tolist()
+
+
+@pytest.mark.slow
+def test_thousands_of_photos_that_are_all_alike_take_seconds(rng: np.random.Generator) -> None:
+    forms = again(scene(rng), rng)[::3, ::3] + rng.normal(0, 4, (6000, 32, 32, 3))
+    photos = np.clip(forms, 0, 255).astype(np.uint8)
+    started = time.monotonic()
+
+    assert (find_bursts(photos, np.arange(len(photos))) == ALONE).all()
+
+    # A loop over their 16 million pairs would take two minutes; this takes two seconds.
+    assert time.monotonic() - started < 30
 
 
 def test_what_was_found_is_told_with_what_is_done() -> None:
