@@ -9,6 +9,8 @@ alike. To leave such a pair out costs one negative among hundreds; to pull it to
 unlearn what tells garments apart.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
@@ -39,17 +41,38 @@ ALONE = -1
 _PHOTOS_AT_ONCE = 256
 
 
-def find_bursts(pixels: np.ndarray, rows: np.ndarray, *, window: int = WINDOW) -> np.ndarray:
-    """Group the photos that look like one another.
+@dataclass(frozen=True, eq=False)
+class Bursts:
+    """Which of n photos look like one another."""
+
+    groups: np.ndarray  # (n,) int64, from 0 in the order of their first photos; ALONE without one
+    too_large: tuple[int, ...]  # photos in each group that is no burst; these are ALONE in `groups`
+
+    def lines(self) -> list[str]:
+        """What was found and what is done about it; none where nothing was."""
+        found = []
+        if count := int((self.groups != ALONE).sum()):
+            groups = counted(int(self.groups.max()) + 1, "group")
+            found.append(
+                f"{count:,} photos are near-duplicates of others, in {groups}: they are not used "
+                "as each other's negatives (near-duplicates.csv in the run)"
+            )
+        if self.too_large:
+            scenes = counted(len(self.too_large), "scene")
+            found.append(
+                f"{sum(self.too_large):,} photos look alike ({scenes}?), too many to leave out: "
+                "SimCLR pushes them apart; --method byol has no negatives"
+            )
+        return found
+
+
+def find_bursts(pixels: np.ndarray, rows: np.ndarray, *, window: int = WINDOW) -> Bursts:
+    """Group the photos that look like one another; `Bursts` of n photos.
 
     Args:
         pixels: `(m, s, s, 3)` uint8, perhaps on disk.
         rows: `(n,)` int64, which of them are the photos, in the order of their paths.
         window: with how many that follow it a photo is compared.
-
-    Returns:
-        `(n,)` int64: the number of its burst, from 0 in the order of their first photos; -1 for
-        a photo that is like no other.
     """
     shapes, colours = _thumbnails(pixels, rows)
     # The last photo known to be in a photo's group. Groups grow block by block, and this alone is
@@ -63,18 +86,6 @@ def find_bursts(pixels: np.ndarray, rows: np.ndarray, *, window: int = WINDOW) -
         groups = _joined(len(known), np.append(one, places), np.append(two, known))
         last[seen] = first + _last_members(groups)
     return _numbered(_joined(len(rows), np.arange(len(rows)), last))
-
-
-def told(bursts: np.ndarray) -> str:
-    """What was found and what is done about it, in one line; empty where nothing was."""
-    photos = int((bursts != ALONE).sum())
-    if photos == 0:
-        return ""
-    groups = counted(int(bursts.max()) + 1, "group")
-    return (
-        f"{photos:,} photos are near-duplicates of others, in {groups}: they are not used as "
-        "each other's negatives (near-duplicates.csv in the run)"
-    )
 
 
 def _alike(shapes: np.ndarray, colours: np.ndarray, window: int) -> tuple[np.ndarray, np.ndarray]:
@@ -138,11 +149,12 @@ def _reduced(photos: np.ndarray, grid: int) -> np.ndarray:
     return means
 
 
-def _numbered(groups: np.ndarray) -> np.ndarray:
+def _numbered(groups: np.ndarray) -> Bursts:
     """Groups of at least two, and not too large, numbered by their first photo."""
     largest = max(LARGEST_MIN, int(LARGEST_SHARE * len(groups)))
     names, firsts, counts = np.unique(groups, return_index=True, return_counts=True)
     wanted = (counts > 1) & (counts <= largest)
     ordered = names[wanted][np.argsort(firsts[wanted])]
     number = {int(name): place for place, name in enumerate(ordered)}
-    return np.array([number.get(int(group), ALONE) for group in groups], np.int64)
+    numbers = np.array([number.get(int(group), ALONE) for group in groups], np.int64)
+    return Bursts(numbers, tuple(int(count) for count in counts[counts > largest]))

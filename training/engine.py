@@ -6,7 +6,7 @@ from contextlib import ExitStack, nullcontext
 from torch import Tensor
 
 from training.batches import PhotoBatches
-from training.bursts import find_bursts, told
+from training.bursts import find_bursts
 from training.checkpoint import load_checkpoint, save_checkpoint
 from training.collapse import CollapseWatch, settling_steps
 from training.config import TrainConfig
@@ -72,8 +72,9 @@ class _Session:
         # The only method to which other photos are negatives whatever they show.
         photos, contrasts = ready.photos, plan.method == "simclr"
         self.bursts = find_bursts(photos.pixels, photos.rows) if contrasts else None
+        groups = None if self.bursts is None else self.bursts.groups
         self.batches = PhotoBatches(
-            photos, chosen, plan, labels=codes, bursts=self.bursts, world=self.trainer.world
+            photos, chosen, plan, labels=codes, bursts=groups, world=self.trainer.world
         )
         self.clock = Clock(plan.steps(len(chosen)), plan.budget_seconds, started)
         settings = MonitorSettings(
@@ -129,14 +130,14 @@ class _Session:
         elif self.leads:
             write_views(run.path, self.batches, self.trainer.recipes, self.ready.plan.seed)
             if self.bursts is not None:
-                run.write_near(self.ready.photos.paths, self.bursts)
+                run.write_near(self.ready.photos.paths, self.bursts.groups)
         if self.trainer.step == 0:
             self.clock.began = self.clock.seconds()
 
     def _announce(self) -> None:
         count, held_out = len(self.batches), len(self.monitor)
         self.progress.say(f"{count:,} photos to learn from, {held_out} held out to judge by")
-        if self.bursts is not None and (line := told(self.bursts)):
+        for line in () if self.bursts is None else self.bursts.lines():
             self.progress.say(f"  {line}")
         budget, batch = self.ready.plan.budget_seconds, self.ready.plan.batch_size
         # What is left, so that the rate shown is this sitting's.

@@ -12,8 +12,8 @@ from training.bursts import (
     LARGEST_MIN,
     LARGEST_SHARE,
     SHAPE_MIN,
+    Bursts,
     find_bursts,
-    told,
 )
 
 
@@ -42,7 +42,7 @@ def shots(rng: np.random.Generator) -> np.ndarray:
 
 
 def test_photos_of_one_scene_are_one_burst_and_all_others_are_alone(shots: np.ndarray) -> None:
-    found = find_bursts(shots, np.arange(24))
+    found = find_bursts(shots, np.arange(24)).groups
 
     assert found[[3, 20, 21]].tolist() == [0, 0, 0]
     assert found[[7, 22]].tolist() == [1, 1]
@@ -53,7 +53,7 @@ def test_photos_of_one_scene_are_one_burst_and_all_others_are_alone(shots: np.nd
 def test_only_the_chosen_rows_are_looked_at_in_their_order(shots: np.ndarray) -> None:
     found = find_bursts(shots, np.array([22, 5, 7, 9]))
 
-    assert found.tolist() == [0, ALONE, 0, ALONE]
+    assert found.groups.tolist() == [0, ALONE, 0, ALONE]
 
 
 def test_the_same_shape_in_another_colour_is_no_duplicate(rng: np.random.Generator) -> None:
@@ -62,24 +62,43 @@ def test_the_same_shape_in_another_colour_is_no_duplicate(rng: np.random.Generat
 
     found = find_bursts(stack([grey * (1.5, 0.8, 0.6), grey * (0.6, 0.9, 1.5)]), np.arange(2))
 
-    assert found.tolist() == [ALONE, ALONE]
+    assert found.groups.tolist() == [ALONE, ALONE]
 
 
 def test_blank_photos_are_no_burst() -> None:
     blank = np.full((3, 96, 96, 3), 200, np.uint8)
 
-    assert find_bursts(blank, np.arange(3)).tolist() == [ALONE] * 3
+    assert find_bursts(blank, np.arange(3)).groups.tolist() == [ALONE] * 3
 
 
-def test_where_everything_is_alike_nothing_is_a_burst(rng: np.random.Generator) -> None:
+def test_where_everything_is_alike_nothing_is_a_burst_and_how_many_is_known(
+    rng: np.random.Generator,
+) -> None:
     form = scene(rng)
     photos = stack([again(form, rng) for _ in range(LARGEST_MIN + 1)])
 
-    assert (find_bursts(photos, np.arange(len(photos))) == ALONE).all()
+    found = find_bursts(photos, np.arange(len(photos)))
+
+    assert (found.groups == ALONE).all()
+    assert found.too_large == (LARGEST_MIN + 1,)
+
+
+def test_the_largest_burst_is_one_and_a_photo_more_is_none(rng: np.random.Generator) -> None:
+    one, other = scene(rng), scene(rng)
+    shots = [again(one, rng) for _ in range(LARGEST_MIN)]
+    shots += [again(other, rng) for _ in range(LARGEST_MIN + 1)]
+
+    found = find_bursts(stack(shots), np.arange(len(shots)))
+
+    assert found.groups.tolist() == [0] * LARGEST_MIN + [ALONE] * (LARGEST_MIN + 1)
+    assert found.too_large == (LARGEST_MIN + 1,)
 
 
 def test_no_photos_have_no_bursts() -> None:
-    assert len(find_bursts(np.zeros((0, 64, 64, 3), np.uint8), np.zeros(0, np.int64))) == 0
+    found = find_bursts(np.zeros((0, 64, 64, 3), np.uint8), np.zeros(0, np.int64))
+
+    assert len(found.groups) == 0
+    assert found.too_large == ()
 
 
 def chained(rng: np.random.Generator, count: int) -> np.ndarray:
@@ -125,7 +144,7 @@ def test_groups_are_those_of_the_definition(count: int, window: int, seed: int) 
 
     found = find_bursts(photos, np.arange(count), window=window)
 
-    assert found.tolist() == literal(photos, window)
+    assert found.groups.tolist() == literal(photos, window)
 
 
 def test_photos_that_only_an_earlier_one_links_are_one_burst(rng: np.random.Generator) -> None:
@@ -134,8 +153,9 @@ def test_photos_that_only_an_earlier_one_links_are_one_burst(rng: np.random.Gene
     tints = np.array([(1, 1, 1), (1.12, 1, 0.88), (0.88, 1, 1.12)])
     photos = (scenes * tints[:, None, None]).reshape(600, 32, 32, 3).astype(np.uint8)
 
-    assert find_bursts(photos[[1, 2]], np.arange(2)).tolist() == [ALONE, ALONE]
-    assert find_bursts(photos, np.arange(600)).tolist() == np.arange(200).repeat(3).tolist()
+    assert find_bursts(photos[[1, 2]], np.arange(2)).groups.tolist() == [ALONE, ALONE]
+    found = find_bursts(photos, np.arange(600))
+    assert found.groups.tolist() == np.arange(200).repeat(3).tolist()
 
 
 @pytest.mark.slow
@@ -144,14 +164,24 @@ def test_thousands_of_photos_that_are_all_alike_take_seconds(rng: np.random.Gene
     photos = np.clip(forms, 0, 255).astype(np.uint8)
     started = time.monotonic()
 
-    assert (find_bursts(photos, np.arange(len(photos))) == ALONE).all()
+    assert find_bursts(photos, np.arange(len(photos))).too_large == (6000,)
 
     # A loop over their 16 million pairs would take two minutes; this takes two seconds.
     assert time.monotonic() - started < 30
 
 
 def test_what_was_found_is_told_with_what_is_done() -> None:
-    assert told(np.array([ALONE, ALONE])) == ""
-    text = told(np.array([0, 0, ALONE, 1, 1, 1]))
+    assert Bursts(np.array([ALONE, ALONE]), ()).lines() == []
+    [text] = Bursts(np.array([0, 0, ALONE, 1, 1, 1]), ()).lines()
     assert text.startswith("5 photos are near-duplicates of others, in 2 groups")
     assert "negatives" in text
+
+
+def test_groups_too_large_to_be_a_burst_are_told_with_what_helps() -> None:
+    [one] = Bursts(np.full(1300, ALONE), (1200,)).lines()
+    assert one.startswith("1,200 photos look alike (1 scene?)")
+    assert "SimCLR pushes them apart; --method byol" in one
+
+    [small, large] = Bursts(np.array([0, 0, *[ALONE] * 27]), (10, 15)).lines()
+    assert small.startswith("2 photos are near-duplicates")
+    assert large.startswith("25 photos look alike (2 scenes?)")

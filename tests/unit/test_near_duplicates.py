@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from training.batches import PhotoBatches
-from training.bursts import ALONE
+from training.bursts import ALONE, LARGEST_MIN
 from training.cache import PhotoSet
 from training.config import TrainConfig
 from training.engine import pretrain
@@ -131,6 +131,9 @@ def test_a_simclr_run_tells_of_near_duplicates_before_it_trains(
     folder = make_shape_folder(tmp_path / "shapes", per_class=13)
     original = (folder / "circle" / "circle-000.jpg").read_bytes()
     (folder / "circle" / "circle-000-again.jpg").write_bytes(original + b"\0")
+    scene = (folder / "circle" / "circle-001.jpg").read_bytes()
+    for i in range(LARGEST_MIN):
+        (folder / "circle" / f"scene-{i}.jpg").write_bytes(scene + b"\0" * (i + 1))
     said: list[str] = []
 
     class Listening(Silent):
@@ -144,6 +147,7 @@ def test_a_simclr_run_tells_of_near_duplicates_before_it_trains(
     pretrain(config, Surroundings(Listening(), lambda: False, tmp_path / "cache"))
 
     assert any("near-duplicates of others" in line for line in said) == told
+    assert any(f"{LARGEST_MIN + 1} photos look alike" in line for line in said) == told
     listed = tmp_path / "run" / "near-duplicates.csv"
     assert listed.is_file() == told
     if told:
