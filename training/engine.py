@@ -199,7 +199,8 @@ class _Session:
             self.facts["k-NN"] = f"{100 * quality.knn:.0f}%"
         if self.watch is None:
             settled = settling_steps(self.ready.backbone)
-            self.watch = CollapseWatch(quality, settled=settled)
+            labelled = self.ready.labels is not None
+            self.watch = CollapseWatch(quality, settled=settled, labelled=labelled)
         else:
             self.watch.check(quality, self.trainer.step, last=last)
         return sight

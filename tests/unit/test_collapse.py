@@ -2,12 +2,13 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from torch import nn
 
 from training.collapse import CollapseWatch, settling_steps
 from training.errors import RunError
-from training.figures import Quality
+from training.figures import Quality, Sight, quality_of
 
 HEALTHY = Quality(0.6, 100.0, 0.6, projection_spread=0.7)
 LOST = replace(HEALTHY, spread=0.01)
@@ -58,6 +59,56 @@ def test_a_network_that_starts_narrow_is_judged_by_what_it_loses() -> None:
     CollapseWatch(narrow, settled=0).check(replace(narrow, spread=0.03), 9, last=True)
     with pytest.raises(RunError):
         CollapseWatch(narrow, settled=0).check(replace(narrow, spread=0.01), 9, last=True)
+
+
+def seen(rows: np.ndarray) -> Quality:
+    """The figures of embeddings `(n, d)`, which both views share."""
+    unit = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    return quality_of(Sight(unit, unit, unit))
+
+
+def on_a_line(rng: np.random.Generator, *, offset: float = 0.0) -> np.ndarray:
+    """Points of a line in 32 dimensions, `(64, 32)`, all but a thousandth; 0 goes through zero."""
+    line = rng.normal(size=(64, 1)) * rng.normal(size=32) + offset * rng.normal(size=32)
+    return line + 1e-3 * rng.normal(size=(64, 32))
+
+
+@pytest.mark.parametrize(("offset", "spread"), [(0.0, 0.7), (2.0, 0.2)])
+def test_embeddings_on_one_line_have_collapsed_however_spread_they_are(
+    rng: np.random.Generator, offset: float, spread: float
+) -> None:
+    start, line = seen(rng.normal(size=(64, 32))), seen(on_a_line(rng, offset=offset))
+    assert line.spread > spread
+
+    with pytest.raises(RunError, match=r"effective rank .* fell from 2\d\.\d to 1\.") as raised:
+        CollapseWatch(start, settled=0).check(line, 9, last=True)
+
+    assert "along one line" in raised.value.message
+
+
+def test_a_few_dimensions_or_a_start_that_had_no_more_are_no_collapse(
+    rng: np.random.Generator,
+) -> None:
+    start, line = seen(rng.normal(size=(64, 32))), seen(on_a_line(rng))
+    three = seen(rng.normal(size=(64, 3)) @ rng.normal(size=(3, 32)))
+    assert three.rank < 3.1
+
+    CollapseWatch(start, settled=0).check(three, 9, last=True)
+    CollapseWatch(line, settled=0).check(line, 9, last=True)
+
+
+def test_two_classes_that_are_learnt_lie_on_a_line_and_are_no_collapse(
+    rng: np.random.Generator,
+) -> None:
+    centre, apart = rng.normal(size=(2, 32))
+    sides = np.where(np.arange(64) % 2, 1, -1)[:, None]
+    classes = seen(2 * centre + sides * apart + 1e-3 * rng.normal(size=(64, 32)))
+    start = seen(rng.normal(size=(64, 32)))
+    assert classes.rank < 2
+
+    CollapseWatch(start, settled=0, labelled=True).check(classes, 9, last=True)
+    with pytest.raises(RunError):
+        CollapseWatch(start, settled=0).check(classes, 9, last=True)
 
 
 def test_statistics_that_are_behind_the_weights_are_no_collapse() -> None:
