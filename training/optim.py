@@ -1,4 +1,4 @@
-"""Optimisers: AdamW, SGD and LARS, without weight decay on biases and normalisation."""
+"""Optimisers: AdamW, SGD and LARS, without weight decay on biases and scales of channels."""
 
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
@@ -17,7 +17,7 @@ TRUST = 0.001
 class Lars(torch.optim.Optimizer):
     """SGD with each tensor's step scaled to its length (arXiv 1708.03888, algorithm 1).
 
-    Groups with `adapt` False (biases, scales of norms) take plain SGD steps. Norms stay on the
+    Groups with `adapt` False (biases, scales of channels) take plain SGD steps. Norms stay on the
     device: nothing here waits for a GPU.
     """
 
@@ -61,7 +61,7 @@ def build_optimizer(
     Args:
         module: a method. Where `layer_decay` is below 1, its `backbone`'s children are layers.
         name: adamw, sgd or lars.
-        weight_decay: of weights; biases and the scales of norms have none.
+        weight_decay: of weights; biases and scales of channels have none.
         layer_decay: each layer's rate is this times that of the layer after it (ULMFiT, arXiv
             1801.06146, section 3.2); heads have the full rate.
 
@@ -127,13 +127,18 @@ def _groups(module: nn.Module, weight_decay: float, layer_decay: float) -> Itera
     layers.append((1.0, [p for p in module.parameters() if id(p) not in seen]))
     for scale, found in layers:
         trained = [p for p in found if p.requires_grad]
-        # Biases and the scales of norms are vectors; decaying them only shrinks activations.
+        # Decaying a bias or a scale of channels only shrinks activations.
         weights, vectors = (
-            [p for p in trained if (p.ndim > 1) is wanted] for wanted in (True, False)
+            [p for p in trained if _is_vector(p) is wanted] for wanted in (False, True)
         )
         for params, decay, adapt in ((weights, weight_decay, True), (vectors, 0.0, False)):
             if params:
                 yield {"params": params, "weight_decay": decay, "adapt": adapt, "scale": scale}
+
+
+def _is_vector(parameter: Tensor) -> bool:
+    """Whether at most one side is longer than 1, as ConvNeXt's scales `(c, 1, 1)` have it too."""
+    return sum(side > 1 for side in parameter.shape) <= 1
 
 
 def _without(group: dict[str, Any], name: str) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from training.errors import ConfigError
+from training.models import build_backbone
 from training.optim import (
     MOMENTUM,
     TRUST,
@@ -107,6 +108,23 @@ def test_biases_and_norms_are_not_decayed(name: str) -> None:
 
     for key, p in module.named_parameters():
         assert decays[id(p)] == (DECAY if p.ndim > 1 else 0), key
+
+
+@pytest.mark.parametrize("name", ["adamw", "sgd", "lars"])
+def test_scales_of_channels_are_not_decayed_whatever_their_shape(name: str) -> None:
+    module = build_backbone("convnext_tiny")
+    optimizer = build_optimizer(module, name=name, weight_decay=DECAY)
+
+    groups = {id(p): group for group in optimizer.param_groups for p in group["params"]}
+
+    shapes = set()
+    for key, p in module.named_parameters():
+        is_weight = key.endswith("weight") and p.ndim > 1  # of a convolution or a linear layer
+        assert groups[id(p)]["weight_decay"] == (DECAY if is_weight else 0), key
+        assert groups[id(p)].get("adapt", is_weight) is is_weight, key
+        if key.endswith("layer_scale"):
+            shapes.add(tuple(p.shape))
+    assert (96, 1, 1) in shapes
 
 
 @pytest.mark.parametrize("name", ["adamw", "sgd", "lars"])
