@@ -69,7 +69,8 @@ class _Session:
         chosen, held_out = split_held_out(len(ready.photos), plan.seed)
         self.trainer = Trainer(plan, ready.backbone)
         codes = None if ready.labels is None else ready.labels.codes
-        # The only method to which other photos are negatives whatever they show.
+        # To SupCon its unlabelled photos are negatives whatever they show, too. They are left so:
+        # a batch carries one number a photo, and there it is the class.
         photos, contrasts = ready.photos, plan.method == "simclr"
         self.bursts = find_bursts(photos.pixels, photos.rows) if contrasts else None
         groups = None if self.bursts is None else self.bursts.groups
