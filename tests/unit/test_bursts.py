@@ -179,9 +179,9 @@ def test_what_was_found_is_told_with_what_is_done() -> None:
 
 def test_groups_too_large_to_be_a_burst_are_told_with_what_helps() -> None:
     [one] = Bursts(np.full(1300, ALONE), (1200,)).lines()
-    assert one.startswith("1,200 photos look alike (1 scene?)")
+    assert one.startswith("1,200 photos look alike (perhaps 1 scene)")
     assert "SimCLR pushes them apart; --method byol" in one
 
     [small, large] = Bursts(np.array([0, 0, *[ALONE] * 27]), (10, 15)).lines()
     assert small.startswith("2 photos are near-duplicates")
-    assert large.startswith("25 photos look alike (2 scenes?)")
+    assert large.startswith("25 photos look alike (perhaps 2 scenes)")
