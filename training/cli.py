@@ -1,7 +1,7 @@
 """ssl-train: learn an encoder from unlabelled photos."""
 
 import json
-from dataclasses import fields, replace
+from dataclasses import fields
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -31,9 +31,7 @@ from training.wording import counted
     "-o",
     "--out",
     type=FOLDER,
-    default=Path("run"),
-    show_default=True,
-    help="Folder for the run: encoder, metrics, pictures.",
+    help="Folder for the run: encoder, metrics, pictures.  [default: run]",
 )
 @view_options
 @learning_options
@@ -81,7 +79,6 @@ from training.wording import counted
 @click.version_option(package_name="lookalike")
 def cli(
     photos: Path,
-    out: Path,
     budget: str | None,
     config_file: Path | None,
     resume: bool,
@@ -100,12 +97,13 @@ def cli(
       ssl-train photos/ --budget 20m -o run-20m
       ssl-train photos/ --method simclr --init random --image-size 64 --epochs 200
     """
-    config = _config(photos, out, budget, config_file, options)
+    asked = _asked(budget, config_file, options)
+    config = TrainConfig(**{**asked, "photos": photos})
     _refuse_ignored(resume=resume, options={**options, "budget": budget})
     with joined() as here, ConsoleProgress() as console, stop_on_interrupt() as stop:
         around = Surroundings(console if here.leads else Silent(), stop, cache_root())
         # Started again by torchrun, with the options of the first time.
-        resume = resume or (restarted() and (out / CONFIG_FILE).exists())
+        resume = resume or (restarted() and (config.out / CONFIG_FILE).exists())
         report = pretrain(config, around, resume=resume)
         if here.leads:
             show(report, as_json=as_json)
@@ -138,26 +136,19 @@ def show(report: RunReport, *, as_json: bool) -> None:
     )
 
 
-def _config(
-    photos: Path, out: Path, budget: str | None, config_file: Path | None, options: dict[str, Any]
-) -> TrainConfig:
-    base = TrainConfig(photos=photos, out=out)
-    if config_file is not None:
-        base = read_config_file(config_file, base)
-    asked = given(options)
+def _asked(budget: str | None, config_file: Path | None, options: dict[str, Any]) -> dict[str, Any]:
+    """What the command line asks for, then what the file does, by the names of `TrainConfig`."""
+    typed = given(options)
     if budget is not None:
-        asked["budget_seconds"] = parse_budget(budget)
-    if "budget_seconds" in asked and "epochs" in asked:
-        raise ConfigError("--epochs and --budget were both given", hint="give one of the two")
-    if "budget_seconds" in asked:
-        asked["epochs"] = None
-    elif "epochs" in asked:
-        asked["budget_seconds"] = None
-    return replace(base, photos=photos, out=out, **asked)
+        typed["budget_seconds"] = parse_budget(budget)
+    filed = read_config_file(config_file) if config_file else {}
+    if typed.keys() & {"epochs", "budget_seconds"}:  # one takes the place of the other too
+        filed = {name: v for name, v in filed.items() if name not in ("epochs", "budget_seconds")}
+    return {**filed, **typed}
 
 
 def _refuse_ignored(*, resume: bool, options: dict[str, Any]) -> None:
-    known = {field.name for field in fields(TrainConfig)} | {"budget"}
+    known = {field.name for field in fields(TrainConfig)} - {"out"} | {"budget"}
     ignored = [f"--{name.replace('_', '-')}" for name in given(options) if name in known]
     if resume and ignored:
         raise ConfigError(

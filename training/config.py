@@ -6,7 +6,7 @@ None means automatic: `training.plan` chooses and says why.
 import math
 import re
 import tomllib
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, get_args
 
@@ -150,8 +150,8 @@ def config_from_json(values: dict[str, Any]) -> TrainConfig:
     return TrainConfig(**{name: _typed(known[name], value) for name, value in values.items()})
 
 
-def read_config_file(path: Path, base: TrainConfig) -> TrainConfig:
-    """`base` with the values of a TOML file on top; keys are the long options, without dashes.
+def read_config_file(path: Path) -> dict[str, Any]:
+    """What a TOML file asks for, by the names of `TrainConfig`; its keys are the long options.
 
     Raises:
         ConfigError: the file is missing, no TOML, or holds what is no option.
@@ -166,10 +166,10 @@ def read_config_file(path: Path, base: TrainConfig) -> TrainConfig:
     if "budget" in named:
         named["budget_seconds"] = parse_budget(str(named.pop("budget")))
     try:
-        parsed = config_from_json({"photos": str(base.photos), **named})
+        parsed = config_from_json({"photos": "", **named})
     except ConfigError as error:
         raise ConfigError(f"{path}: {error.message}", hint=error.hint) from None
-    return replace(base, **{key: getattr(parsed, key) for key in named})
+    return {name: getattr(parsed, name) for name in named}
 
 
 def _typed(field: Any, value: Any) -> Any:

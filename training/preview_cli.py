@@ -1,7 +1,6 @@
 """ssl-train preview: the views that a run would learn from, as a picture."""
 
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -55,10 +54,8 @@ def command(
     """
     if out.suffix.lower() != ".png":
         raise ConfigError(f"-o {out}: a preview is a PNG", hint="name a file that ends in .png")
-    config = TrainConfig(photos=photos)
-    if config_file is not None:
-        config = read_config_file(config_file, config)
-    config = replace(config, photos=photos, **given(options))
+    asked = {**(read_config_file(config_file) if config_file else {}), **given(options)}
+    config = TrainConfig(**{**asked, "photos": photos})
     shown = preview(config, out, photos=count, has_cuda=torch.cuda.is_available())
     if as_json:
         click.echo(json.dumps({"picture": str(out), "photos": shown}))

@@ -123,6 +123,27 @@ def test_a_wrong_option_is_one_line_with_a_hint(
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.parametrize(
+    ("options", "folder"), [([], "filed"), (["-o", "typed"], "typed"), (["-o", "run"], "run")]
+)
+def test_a_config_file_names_the_run_unless_the_command_line_does(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    options: list[str],
+    folder: str,
+) -> None:
+    (tmp_path / "ours.toml").write_text('out = "filed"')
+    for taken in ("filed", "typed", "run"):
+        (tmp_path / taken).mkdir()
+        (tmp_path / taken / "a.txt").touch()
+    monkeypatch.chdir(tmp_path)
+
+    _, errors = in_process([".", "--config", "ours.toml", *options], monkeypatch, capsys)
+
+    assert f"{folder} exists and is not an empty folder" in errors
+
+
 def in_process(
     options: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> tuple[object, str]:

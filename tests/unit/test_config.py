@@ -88,24 +88,20 @@ def test_a_toml_file_can_set_every_knob(tmp_path: Path) -> None:
     file = tmp_path / "run.toml"
     file.write_text("\n".join(lines))
 
-    assert read_config_file(file, TrainConfig(Path("p"))) == wanted
+    assert TrainConfig(**read_config_file(file)) == wanted
 
 
 def test_a_toml_file_sets_options_by_their_long_names(tmp_path: Path) -> None:
     file = tmp_path / "run.toml"
     file.write_text('method = "simclr"\nimage-size = 64\nbudget = "20m"\nlr = 1\ncache = "c"\n')
 
-    config = read_config_file(file, TrainConfig(Path("photos"), seed=5))
-
-    assert config == TrainConfig(
-        Path("photos"),
-        method="simclr",
-        image_size=64,
-        budget_seconds=1200.0,
-        lr=1.0,
-        cache=Path("c"),
-        seed=5,
-    )
+    assert read_config_file(file) == {
+        "method": "simclr",
+        "image_size": 64,
+        "budget_seconds": 1200.0,
+        "lr": 1.0,
+        "cache": Path("c"),
+    }
 
 
 @pytest.mark.parametrize(
@@ -123,7 +119,7 @@ def test_a_bad_toml_file_is_refused_with_its_name(tmp_path: Path, text: str, wor
     file.write_text(text)
 
     with pytest.raises(ConfigError) as caught:
-        read_config_file(file, TrainConfig(Path("photos")))
+        read_config_file(file)
 
     assert "run.toml" in caught.value.message
     assert words in caught.value.message
@@ -131,7 +127,7 @@ def test_a_bad_toml_file_is_refused_with_its_name(tmp_path: Path, text: str, wor
 
 def test_a_missing_toml_file_is_an_error_and_no_traceback(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"none\.toml"):
-        read_config_file(tmp_path / "none.toml", TrainConfig(Path("photos")))
+        read_config_file(tmp_path / "none.toml")
 
 
 @given(st.integers(1, 10_000), st.sampled_from("smh"))
