@@ -21,11 +21,11 @@ from app.predicting import (
 )
 from indexer.commands.shared import FOLDER, device_option, photos_option
 from indexer.gallery import Gallery
-from indexer.wording import quoted, shown
+from indexer.wording import shown
 from training.console import ConsoleProgress, stop_on_interrupt
 from training.errors import ConfigError
 from training.files import atomic_write
-from training.wording import counted
+from training.wording import counted, quoted
 
 # Predictions written at a time.
 _AT_A_TIME = 256

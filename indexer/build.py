@@ -28,11 +28,12 @@ from indexer.report import IndexReport, absences, told
 from indexer.scan import Difference, find_difference
 from indexer.selection import fill_in_shots
 from indexer.sources import EncoderSource, find_source
-from indexer.wording import quoted, shown
+from indexer.wording import shown
 from training.errors import CollectionError, Interrupted
 from training.inflight import InFlight
 from training.photos import walk
 from training.progress import Progress
+from training.wording import quoted
 
 # Finished photos wait at most this long for their transaction: it is what a crash can cost.
 SECONDS_BETWEEN_COMMITS = 2.0

@@ -15,9 +15,9 @@ from indexer import providers
 from indexer.catalogue import Catalogue
 from indexer.folder import GalleryFolder
 from indexer.runtime import ort
-from indexer.wording import quoted, shown
+from indexer.wording import shown
 from training.photos import FORMATS
-from training.wording import counted
+from training.wording import counted, quoted
 
 # Two distributions of one library write into the same folder: what runs is whichever came last.
 _RIVALS = (

@@ -9,11 +9,12 @@ from pathlib import Path
 
 from indexer.encoder import OnnxEncoder
 from indexer.records import Published, State
-from indexer.wording import quoted, shown
+from indexer.wording import shown
 from training.errors import GalleryError
 from training.files import mark_folder
 from training.lock import LOCK_FILE, WRITER_FILE, only_writer
 from training.photos import MARKER
+from training.wording import quoted
 
 # Writing one takes milliseconds.
 SECONDS_OF_AN_UPLOAD = 3600

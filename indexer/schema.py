@@ -9,8 +9,9 @@ from urllib.parse import quote
 
 from indexer import checksums
 from indexer.migrations import MIGRATIONS
-from indexer.wording import quoted, shown
+from indexer.wording import shown
 from training.errors import GalleryError, LookalikeError, StorageError
+from training.wording import quoted
 
 # How long a connection waits for another one's write before it gives up.
 BUSY_SECONDS = 30.0

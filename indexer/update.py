@@ -16,10 +16,11 @@ from indexer.pipeline import Finished
 from indexer.records import KnownSkip
 from indexer.report import IndexReport, absences, told
 from indexer.scan import Candidate, find_difference
-from indexer.wording import quoted, shown
+from indexer.wording import shown
 from training.errors import CollectionError, GalleryError, Interrupted, PhotoError
 from training.photos import read_file
 from training.progress import Progress
+from training.wording import quoted
 
 # Files read between two looks at whether to stop.
 _AT_A_TIME = 64

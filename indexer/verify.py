@@ -18,10 +18,11 @@ from indexer.neighbourhoods import NEIGHBOURS_FILE
 from indexer.records import Embeddings, Published, State
 from indexer.selection import facts_of
 from indexer.vectors import VectorIndex
-from indexer.wording import quoted, shown
+from indexer.wording import shown
 from training.errors import EncoderError, GalleryError, Interrupted, LookalikeError, PhotoError
 from training.photos import decode, read_file
 from training.progress import Progress
+from training.wording import quoted
 
 # A photo embedded again, perhaps on another machine and by another version of a decoder.
 SAME = 0.999

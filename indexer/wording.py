@@ -1,6 +1,5 @@
-"""How paths read in a message, and in a command that can be pasted."""
+"""How paths read in a message."""
 
-import shlex
 from pathlib import Path
 
 from training.console import readable
@@ -9,8 +8,3 @@ from training.console import readable
 def shown(path: Path | str) -> str:
     """A path for a message."""
     return readable(str(path))
-
-
-def quoted(path: Path | str) -> str:
-    """A path for a command that a person can paste."""
-    return readable(shlex.quote(str(path)))

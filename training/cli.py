@@ -22,7 +22,7 @@ from training.preview_cli import command as preview_command
 from training.progress import Silent
 from training.report_cli import command as report_command
 from training.runs import CONFIG_FILE
-from training.wording import counted
+from training.wording import counted, quoted
 
 
 @click.command(cls=DefaultCommand, context_settings={"help_option_names": ["-h", "--help"]})
@@ -132,7 +132,7 @@ def show(report: RunReport, *, as_json: bool) -> None:
         f"{counted(report.skipped, 'file')} skipped"
         + (", see skipped.csv" if report.skipped else "")
         + ")\n"
-        f"Next: ssl-index build PHOTOS --encoder {readable(report.run)}"
+        f"Next: ssl-index build PHOTOS --encoder {quoted(report.run)}"
     )
 
 

@@ -31,6 +31,7 @@ from training.runs import (
     create_run,
     discard_run,
     open_run,
+    resume_command,
 )
 from training.spec import EncoderSpec, Preprocessing
 from training.trainer import seconds_per_step
@@ -77,7 +78,7 @@ def prepare(
     """
     if resume:
         run, begun = open_run(config.out)
-        config = replace(begun, photos=config.photos)  # the folder may have moved
+        config = replace(begun, photos=config.photos, out=config.out)  # both may have moved
     else:
         run = create_run(config)
     if world().leads:
@@ -100,8 +101,8 @@ def prepare(
 
 
 def resume_hint(config: TrainConfig) -> str:
-    """The command that goes on with a run."""
-    return f"`ssl-train {config.photos} -o {config.out} --resume` goes on from there"
+    """How to go on with a run that was stopped."""
+    return f"`{resume_command(config)}` goes on from there"
 
 
 def cache_root() -> Path:

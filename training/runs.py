@@ -26,6 +26,7 @@ from training.labels import PhotoLabels
 from training.lock import only_writer
 from training.photos import MARKER, SkippedFile
 from training.spec import ENCODER_FILE
+from training.wording import quoted
 
 ENCODER_SUFFIX = ".safetensors"
 CONFIG_FILE = "config.json"
@@ -214,8 +215,7 @@ def create_run(config: TrainConfig) -> RunFolder:
     if (config.out / CONFIG_FILE).exists():
         raise RunError(
             f"{config.out} holds a run already",
-            hint=f"`ssl-train {config.photos} -o {config.out} --resume` goes on with it; "
-            "-o FOLDER starts another",
+            hint=f"`{resume_command(config)}` goes on with it; -o FOLDER starts another",
         )
     if config.out.exists() and not _holds_nothing(config.out):
         raise RunError(
@@ -252,9 +252,14 @@ def finished_run(folder: Path) -> RunFolder:
     if not run.finished:
         raise RunError(
             f"the run in {folder} is not finished",
-            hint=f"`ssl-train PHOTOS -o {folder} --resume` goes on with it",
+            hint=f"`ssl-train PHOTOS -o {quoted(folder)} --resume` goes on with it",
         )
     return run
+
+
+def resume_command(config: TrainConfig) -> str:
+    """The command that goes on with a run."""
+    return f"ssl-train {quoted(config.photos)} -o {quoted(config.out)} --resume"
 
 
 def discard_run(run: RunFolder) -> None:

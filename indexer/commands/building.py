@@ -20,11 +20,10 @@ from indexer.kinds import WANTED, Wanted
 from indexer.precision import PRECISIONS
 from indexer.report import IndexReport
 from indexer.update import preview, remembered
-from indexer.wording import quoted
 from training.console import ConsoleProgress, readable, stop_on_interrupt
 from training.progress import duration
 from training.spec import ENCODER_FILE
-from training.wording import counted
+from training.wording import counted, quoted
 
 DEFAULT_RUN = Path("run")
 

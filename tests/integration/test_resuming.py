@@ -1,0 +1,52 @@
+"""A run that goes on: what it says of itself, and what it refuses to go on with."""
+
+import shlex
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from training.cli import show
+from training.config import TrainConfig
+from training.engine import pretrain
+from training.errors import Interrupted, RunError
+from training.finish import read_report
+from training.runs import RunFolder
+from training.runs import finished_run as run_that_finished
+
+
+@pytest.fixture
+def stopped_run(finished_run: Any) -> Any:
+    """A run that has trained to its last step, and was stopped before it exported anything."""
+    (finished_run.folder / "report.json").unlink()
+    return finished_run
+
+
+def test_the_command_that_goes_on_names_the_places_as_they_are_now_and_can_be_pasted(
+    stopped_run: Any, tmp_path: Path
+) -> None:
+    photos, out = tmp_path / "my photos", stopped_run.folder.rename(tmp_path / "my run")
+    shutil.copytree(stopped_run.photos, photos)
+    command = ["ssl-train", str(photos), "-o", str(out), "--resume"]
+    stopping = replace(stopped_run.around, stop=lambda: True)
+
+    with pytest.raises(Interrupted) as stopped:
+        pretrain(TrainConfig(photos, out), stopping, resume=True)
+    with pytest.raises(RunError) as begun_before:
+        pretrain(TrainConfig(photos, out), stopped_run.around)
+    with pytest.raises(RunError) as unfinished:
+        run_that_finished(out)
+
+    assert shlex.split(stopped.value.hint.split("`")[1]) == command
+    assert shlex.split(begun_before.value.hint.split("`")[1]) == command
+    assert shlex.split(unfinished.value.hint.split("`")[1])[-2:] == command[-2:]
+
+
+def test_the_command_that_comes_next_can_be_pasted(
+    finished_run: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    show(replace(read_report(RunFolder(finished_run.folder)), run="my run"), as_json=False)
+
+    assert shlex.split(capsys.readouterr().out.splitlines()[-1])[-1] == "my run"
