@@ -1,7 +1,6 @@
 """ssl-train: learn an encoder from unlabelled photos."""
 
 import json
-from dataclasses import fields
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -13,7 +12,6 @@ from training.console import ConsoleProgress, readable, run_command, stop_on_int
 from training.dispatch import DefaultCommand
 from training.distributed import joined, restarted
 from training.engine import pretrain
-from training.errors import ConfigError
 from training.eval_cli import command as eval_command
 from training.finish import RunReport
 from training.options import FOLDER, given, learning_options, view_options
@@ -21,7 +19,8 @@ from training.prepare import Surroundings, cache_root
 from training.preview_cli import command as preview_command
 from training.progress import Silent
 from training.report_cli import command as report_command
-from training.runs import CONFIG_FILE
+from training.resuming import check_asked
+from training.runs import CONFIG_FILE, open_run
 from training.wording import counted, quoted
 
 
@@ -99,7 +98,8 @@ def cli(
     """
     asked = _asked(budget, config_file, options)
     config = TrainConfig(**{**asked, "photos": photos})
-    _refuse_ignored(resume=resume, options={**options, "budget": budget})
+    if resume:
+        check_asked(open_run(config.out)[1], asked)
     with joined() as here, ConsoleProgress() as console, stop_on_interrupt() as stop:
         around = Surroundings(console if here.leads else Silent(), stop, cache_root())
         # Started again by torchrun, with the options of the first time.
@@ -145,13 +145,3 @@ def _asked(budget: str | None, config_file: Path | None, options: dict[str, Any]
     if typed.keys() & {"epochs", "budget_seconds"}:  # one takes the place of the other too
         filed = {name: v for name, v in filed.items() if name not in ("epochs", "budget_seconds")}
     return {**filed, **typed}
-
-
-def _refuse_ignored(*, resume: bool, options: dict[str, Any]) -> None:
-    known = {field.name for field in fields(TrainConfig)} - {"out"} | {"budget"}
-    ignored = [f"--{name.replace('_', '-')}" for name in given(options) if name in known]
-    if resume and ignored:
-        raise ConfigError(
-            f"{', '.join(ignored)}: a resumed run keeps the options it was started with",
-            hint="leave these options out, or start another run with -o",
-        )

@@ -1,5 +1,6 @@
 """A run that goes on: what it says of itself, and what it refuses to go on with."""
 
+import json
 import shlex
 import shutil
 from dataclasses import replace
@@ -7,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner, Result
 
-from training.cli import show
+from training.cli import cli, show
 from training.config import TrainConfig
 from training.engine import pretrain
-from training.errors import Interrupted, RunError
+from training.errors import ConfigError, Interrupted, RunError
 from training.finish import read_report
 from training.runs import RunFolder
 from training.runs import finished_run as run_that_finished
@@ -42,6 +44,44 @@ def test_the_command_that_goes_on_names_the_places_as_they_are_now_and_can_be_pa
     assert shlex.split(stopped.value.hint.split("`")[1]) == command
     assert shlex.split(begun_before.value.hint.split("`")[1]) == command
     assert shlex.split(unfinished.value.hint.split("`")[1])[-2:] == command[-2:]
+
+
+BEGUN_WITH = ["--backbone", "mobilenet_v3_small", "--init", "random", "--image-size", "32",
+              "--batch-size", "16", "--epochs", "2", "--interpolate", "0.5",
+              "--offline"]  # fmt: skip
+
+
+def resumed(run: Any, *options: str | Path) -> Result:
+    """What ssl-train does when it is to go on with a run."""
+    places = [str(run.photos), "-o", str(run.folder)]
+    return CliRunner().invoke(cli, [*places, "--json", "--resume", *map(str, options)])
+
+
+def test_the_options_that_a_run_began_with_may_be_given_again(
+    finished_run: Any, tmp_path: Path
+) -> None:
+    file = tmp_path / "ours.toml"
+    file.write_text('epochs = 2\ninterpolate = 0.5\nout = "elsewhere"\nphotos = "moved"\n')
+
+    done = resumed(finished_run, *BEGUN_WITH, "--config", file)
+
+    assert done.exit_code == 0, done.exception
+    assert json.loads(done.stdout)["epochs"] > 0
+
+
+def test_a_run_refuses_what_differs_from_the_options_it_began_with(
+    finished_run: Any, tmp_path: Path
+) -> None:
+    file = tmp_path / "ours.toml"
+    file.write_text("lr = 0.1\nimage-size = 32\n")
+
+    done = resumed(finished_run, "--epochs", "3", "--batch-size", "16", "--config", file)
+
+    assert isinstance(done.exception, ConfigError)
+    assert done.exception.message == (
+        "this run began with no --lr, --epochs 2, and cannot go on with --lr 0.1, --epochs 3"
+    )
+    assert "--config" in done.exception.hint
 
 
 def test_the_command_that_comes_next_can_be_pasted(

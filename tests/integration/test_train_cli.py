@@ -101,7 +101,6 @@ def start(photos: Path, cwd: Path) -> subprocess.Popen[str]:
         ([".", "--lr", "0"], "--lr"),
         ([".", "--resume"], "no run"),
         ([".", "--config", "none.toml"], "none.toml"),
-        ([".", "--resume", "--epochs", "3"], "--epochs"),
     ],
 )
 def test_a_wrong_option_is_one_line_with_a_hint(
