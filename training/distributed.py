@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, TypeVar
 
 import torch
@@ -18,6 +19,10 @@ from torch import Tensor
 from training.errors import RunError
 
 Result = TypeVar("Result")
+
+# How long one process may wait for another, which may decode a hundred thousand photos meanwhile:
+# gloo's half hour ended such runs. The dead are noticed sooner: torchrun then ends all processes.
+LONGEST_WAIT = timedelta(days=1)
 
 _alone: ContextVar[bool] = ContextVar("alone", default=False)
 
@@ -188,7 +193,7 @@ def _meet(backend: str) -> None:
     store, rank, size = next(dist.rendezvous("env://"))  # type: ignore[attr-defined]
     attempt = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
     own = dist.PrefixStore(f"attempt-{attempt}", store)  # type: ignore[attr-defined]
-    dist.init_process_group(backend, store=own, rank=rank, world_size=size)
+    dist.init_process_group(backend, store=own, rank=rank, world_size=size, timeout=LONGEST_WAIT)
 
 
 def _another_ended() -> RunError:

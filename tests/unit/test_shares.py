@@ -1,9 +1,11 @@
 """What a process alone, and one of several, has its part of."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 import torch
+import torch.distributed as dist
 from torch import nn
 
 from training.augment import apply_views, draw_parameters, share_of
@@ -44,6 +46,18 @@ def test_one_process_alone_costs_nothing_and_leads() -> None:
     assert anyone(True)
     assert not anyone(False)
     assert in_turn(lambda: "done") == "done"
+
+
+def test_processes_wait_for_one_that_decodes_for_hours(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = {"TORCHELASTIC_RUN_ID": "one", "RANK": "0", "LOCAL_RANK": "0", "WORLD_SIZE": "1",
+            "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "0"}  # fmt: skip
+    for name, value in told.items():
+        monkeypatch.setenv(name, value)
+
+    with joined():
+        assert dist.group.WORLD is not None
+        group = dist.group.WORLD._get_backend(torch.device("cpu"))
+        assert group.options._timeout >= timedelta(hours=12)
 
 
 def test_an_error_in_turn_is_raised_as_it_was() -> None:
