@@ -24,6 +24,7 @@ from training.plan import TRAINING_MIN, Plan, plan_from_json
 from training.planning import choose, choose_network, fit_to_machine, shared, suit_start, survey
 from training.progress import Progress
 from training.randomness import LAYERS, seed_for
+from training.resuming import check_machine
 from training.runs import (
     LABELS_FILE,
     PROBLEMS_FILE,
@@ -123,6 +124,8 @@ def _planned(
     if run.plan.is_file():
         start = load_encoder(run.start)
         plan = plan_from_json(run.plan.read_text(encoding="utf-8"))
+        if not run.finished:
+            check_machine(plan, has_cuda=torch.cuda.is_available())
         return plan, start.spec, restore_backbone(start.spec, start.tensors)
     found = survey(config.photos)
     if found.files == 0:

@@ -1,9 +1,10 @@
-"""What a run that goes on must find as it was: what was asked of it."""
+"""What a run that goes on must find as it was: what was asked of it, and its machine."""
 
 from collections.abc import Mapping
 
 from training.config import TrainConfig
-from training.errors import ConfigError
+from training.errors import ConfigError, RunError
+from training.plan import Plan
 from training.wording import quoted
 
 # Both may have moved since; whether the photos are the same ones, `training.collection` says.
@@ -28,6 +29,19 @@ def check_asked(begun: TrainConfig, asked: Mapping[str, object]) -> None:
             f"this run began with {before}, and cannot go on with {now}",
             hint="leave these options out, on the command line and in --config, or start another "
             "run with -o",
+        )
+
+
+def check_machine(plan: Plan, *, has_cuda: bool) -> None:
+    """Refuse to go on where a run's plan cannot be followed.
+
+    Raises:
+        RunError: there is no GPU, and the run began on one.
+    """
+    if plan.network.device == "cuda" and not has_cuda:
+        raise RunError(
+            "this run began on a GPU, and no usable GPU was found",
+            hint="go on where there is one, or start another run with -o",
         )
 
 

@@ -3,11 +3,13 @@
 import json
 import shlex
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from click.testing import CliRunner, Result
 
 from training.cli import cli, show
@@ -15,6 +17,7 @@ from training.config import TrainConfig
 from training.engine import pretrain
 from training.errors import ConfigError, Interrupted, RunError
 from training.finish import read_report
+from training.plan import Plan, plan_from_json
 from training.runs import RunFolder
 from training.runs import finished_run as run_that_finished
 
@@ -82,6 +85,35 @@ def test_a_run_refuses_what_differs_from_the_options_it_began_with(
         "this run began with no --lr, --epochs 2, and cannot go on with --lr 0.1, --epochs 3"
     )
     assert "--config" in done.exception.hint
+
+
+def change_plan(run: RunFolder, change: Callable[[Plan], Plan]) -> None:
+    run.plan.write_text(change(plan_from_json(run.plan.read_text())).to_json())
+
+
+def on_a_gpu(plan: Plan) -> Plan:
+    return replace(plan, network=replace(plan.network, device="cuda"))
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="for machines without a GPU")
+def test_a_run_that_began_on_a_gpu_is_refused_where_there_is_none(stopped_run: Any) -> None:
+    run = RunFolder(stopped_run.folder)
+    change_plan(run, on_a_gpu)
+
+    with pytest.raises(RunError, match="no usable GPU was found") as caught:
+        pretrain(TrainConfig(stopped_run.photos, run.path), stopped_run.around, resume=True)
+
+    assert "-o" in caught.value.hint
+    assert run.start.is_file()
+
+
+def test_a_finished_run_of_a_gpu_gives_its_report_anywhere(finished_run: Any) -> None:
+    run = RunFolder(finished_run.folder)
+    change_plan(run, on_a_gpu)
+
+    again = pretrain(TrainConfig(finished_run.photos, run.path), finished_run.around, resume=True)
+
+    assert again == read_report(run)
 
 
 def test_the_command_that_comes_next_can_be_pasted(
