@@ -106,6 +106,28 @@ def resume_hint(config: TrainConfig) -> str:
     return f"`{resume_command(config)}` goes on from there"
 
 
+def fit_to_photos(plan: Plan, config: TrainConfig, photos: int, processes: int) -> Plan:
+    """Cut an automatic batch to as many as there are photos to learn from.
+
+    Raises:
+        ConfigError: a batch that was asked for is larger, or the processes are too many.
+    """
+    if plan.batch_size <= photos:
+        return plan
+    if config.batch_size is not None:
+        raise ConfigError(
+            f"--batch-size {config.batch_size} is more than the {photos} photos to learn from",
+            hint=f"use at most --batch-size {photos}",
+        )
+    plan = shared(replace(plan, batch_size=1 << photos.bit_length() - 1), config, processes)
+    if plan.batch_size > photos:
+        raise ConfigError(
+            f"{processes} processes are too many for {photos} photos to learn from",
+            hint=f"use at most {photos // 2}",
+        )
+    return plan
+
+
 def cache_root() -> Path:
     """Where decoded photos are kept unless told otherwise."""
     return Path(platformdirs.user_cache_dir("lookalike", appauthor=False))
@@ -125,7 +147,8 @@ def _planned(
         start = load_encoder(run.start)
         plan = plan_from_json(run.plan.read_text(encoding="utf-8"))
         if not run.finished:
-            check_machine(plan, has_cuda=torch.cuda.is_available())
+            has_cuda = torch.cuda.is_available()
+            check_machine(plan, has_cuda=has_cuda, processes=world().size)
         return plan, start.spec, restore_backbone(start.spec, start.tensors)
     found = survey(config.photos)
     if found.files == 0:
@@ -225,15 +248,10 @@ def _labelled(
 
 
 def _with_fitting_batch(run: RunFolder, config: TrainConfig, plan: Plan, photos: int) -> Plan:
-    """Cut an automatic batch to as many as there are photos, refuse one that was asked for."""
-    count = len(split_held_out(photos, plan.seed)[0]) if photos >= TRAINING_MIN else photos
-    if plan.batch_size <= count or photos < TRAINING_MIN:
+    if photos < TRAINING_MIN:
         return plan
-    if config.batch_size is not None:
-        raise ConfigError(
-            f"--batch-size {config.batch_size} is more than the {count} photos to learn from",
-            hint=f"use at most --batch-size {count}",
-        )
-    plan = replace(plan, batch_size=1 << count.bit_length() - 1)
-    atomic_write(run.plan, plan.to_json().encode())
-    return plan
+    learned, _ = split_held_out(photos, plan.seed)
+    fitting = fit_to_photos(plan, config, len(learned), world().size)
+    if fitting != plan:
+        atomic_write(run.plan, fitting.to_json().encode())
+    return fitting

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from training.config import TrainConfig
 from training.errors import ConfigError, RunError
 from training.plan import Plan
-from training.wording import quoted
+from training.wording import counted, quoted
 
 # Both may have moved since; whether the photos are the same ones, `training.collection` says.
 _PLACES = ("photos", "out")
@@ -32,16 +32,26 @@ def check_asked(begun: TrainConfig, asked: Mapping[str, object]) -> None:
         )
 
 
-def check_machine(plan: Plan, *, has_cuda: bool) -> None:
+def check_machine(plan: Plan, *, has_cuda: bool, processes: int) -> None:
     """Refuse to go on where a run's plan cannot be followed.
 
     Raises:
-        RunError: there is no GPU, and the run began on one.
+        RunError: there is no GPU, and the run began on one; or the processes, of which there may
+            be another number now, cannot share a batch equally.
     """
     if plan.network.device == "cuda" and not has_cuda:
         raise RunError(
             "this run began on a GPU, and no usable GPU was found",
             hint="go on where there is one, or start another run with -o",
+        )
+    batch = plan.batch_size
+    if batch % processes:
+        fitting = max(fewer for fewer in range(1, processes) if batch % fewer == 0)
+        raise RunError(
+            f"this run's batches of {batch} photos cannot be shared equally by {processes} "
+            "processes",
+            hint=f"go on with {counted(fitting, 'process', 'processes')}, or start another run "
+            "with -o",
         )
 
 

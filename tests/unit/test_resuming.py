@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 
 from training.config import TrainConfig
-from training.errors import ConfigError
-from training.resuming import check_asked
+from training.errors import ConfigError, RunError
+from training.plan import Plan
+from training.planning import Survey, choose, choose_network
+from training.resuming import check_asked, check_machine
 
 BEGUN = TrainConfig(
     Path("photos"), Path("run"), labels=Path("my labels.csv"), budget_seconds=5400.0, offline=True
@@ -52,3 +54,36 @@ def test_what_differs_is_named_with_both_values(
 def test_a_flag_that_the_run_began_without_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"no --offline, and cannot go on with --offline$"):
         check_asked(replace(BEGUN, offline=False), {"offline": True})
+
+
+@pytest.fixture
+def plan() -> Plan:
+    found = Survey(files=3000, typical_side=400)
+    network = choose_network(BEGUN, found, has_cuda=False)
+    return replace(choose(BEGUN, found, network, "imagenet"), batch_size=16)
+
+
+@pytest.mark.parametrize("processes", [1, 2, 8])
+def test_processes_that_share_a_batch_equally_may_go_on(plan: Plan, processes: int) -> None:
+    check_machine(plan, has_cuda=False, processes=processes)
+
+
+@pytest.mark.parametrize(("processes", "fitting"), [(3, "2 processes"), (32, "16 processes")])
+def test_processes_that_cannot_share_a_batch_equally_are_refused(
+    plan: Plan, processes: int, fitting: str
+) -> None:
+    with pytest.raises(RunError) as caught:
+        check_machine(plan, has_cuda=True, processes=processes)
+
+    assert caught.value.message == (
+        f"this run's batches of 16 photos cannot be shared equally by {processes} processes"
+    )
+    assert f"go on with {fitting}" in caught.value.hint
+
+
+def test_a_run_of_a_gpu_goes_on_on_another_one_only(plan: Plan) -> None:
+    of_a_gpu = replace(plan, network=replace(plan.network, device="cuda"))
+
+    check_machine(of_a_gpu, has_cuda=True, processes=1)
+    with pytest.raises(RunError, match="no usable GPU"):
+        check_machine(of_a_gpu, has_cuda=False, processes=1)
