@@ -218,7 +218,7 @@ def _decoded(run: RunFolder, config: TrainConfig, plan: Plan, around: Surroundin
             f"be read; the first: {first.path.decode(errors='replace')}: {first.reason}",
             hint="give the folder that holds your photos",
         )
-    same_collection(run, config.photos, photos.paths)
+    same_collection(run, config.photos, photos)
     return photos
 
 
