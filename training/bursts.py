@@ -60,8 +60,8 @@ class Bursts:
         if self.too_large:
             scenes = counted(len(self.too_large), "scene")
             found.append(
-                f"{sum(self.too_large):,} photos look alike (perhaps {scenes}), too many to leave out: "
-                "SimCLR pushes them apart; --method byol has no negatives"
+                f"{sum(self.too_large):,} photos look alike (perhaps {scenes}), too many to leave "
+                "out: SimCLR pushes them apart; --method byol has no negatives"
             )
         return found
 

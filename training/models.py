@@ -30,6 +30,19 @@ def known_backbones() -> list[str]:
     return [name for name in zoo.list_models(module=zoo) if name.startswith(FAMILIES)]
 
 
+def check_known(name: str) -> None:
+    """See whether there is a backbone of this name.
+
+    Raises:
+        ConfigError: the name is not one of `known_backbones`.
+    """
+    if name not in known_backbones():
+        raise ConfigError(
+            f"there is no backbone named {name!r}",
+            hint="known backbones: " + ", ".join(known_backbones()),
+        )
+
+
 class Backbone(nn.Module):
     """A torchvision network without its classifier: `(n, 3, s, s)` to `(n, embedding_dim)`."""
 
@@ -67,11 +80,7 @@ def build_backbone(name: str, *, small_stem: bool = False) -> Backbone:
     Raises:
         ConfigError: the name is not one of `known_backbones`.
     """
-    if name not in known_backbones():
-        raise ConfigError(
-            f"there is no backbone named {name!r}",
-            hint="known backbones: " + ", ".join(known_backbones()),
-        )
+    check_known(name)
     network = zoo.get_model(name, weights=None)
     remove_classifier(network)
     if small_stem:

@@ -20,7 +20,7 @@ from torchvision.models import get_model_weights
 from training.checkpoint import load_weights
 from training.errors import EncoderError, WeightsError
 from training.files import replacing
-from training.models import Backbone
+from training.models import Backbone, check_known
 from training.pair import members
 from training.progress import Progress
 
@@ -82,8 +82,10 @@ def find_start(name: str, init: str, *, offline: bool, progress: Progress) -> St
         progress: is told what is fetched and what a random start costs.
 
     Raises:
+        ConfigError: there is no such model.
         WeightsError: the weights cannot be found, fetched or verified.
     """
+    check_known(name)
     if init == "random":
         return Start("random", "random weights")
     if init in ("auto", "imagenet"):

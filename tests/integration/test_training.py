@@ -155,18 +155,6 @@ def test_what_labels_taught_is_judged_by_photos_that_were_not_learned_from(
     assert not run.taught_by(tmp_path)
 
 
-def test_a_budget_that_is_over_before_the_first_step_says_so(
-    photos: Path, tmp_path: Path, surroundings: Surroundings
-) -> None:
-    report = train(photos, tmp_path / "run", surroundings, epochs=None, budget_seconds=1.0)
-
-    assert (report.exported, report.steps) == ("start", 0)
-    assert report.verdict.startswith("Nothing was trained: the budget of 1 s was over before")
-    kept = load_file(tmp_path / "run" / "encoder.safetensors")
-    start = load_file(tmp_path / "run" / "start.safetensors")
-    assert all(torch.equal(kept[name], start[name]) for name in start)
-
-
 class SteppingTime:
     """Stands in for `time` in a module: four seconds pass at first, then 10 ms a look."""
 
@@ -178,13 +166,28 @@ class SteppingTime:
         return 0.0 if self.looks == 1 else 4.0 + 0.01 * self.looks
 
 
-def test_what_comes_before_the_first_step_takes_time_but_none_of_the_schedule(
-    photos: Path, tmp_path: Path, surroundings: Surroundings, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def stepping_time(monkeypatch: pytest.MonkeyPatch) -> None:
     time = SteppingTime()
     for module in (training.engine, training.trainer):
         monkeypatch.setattr(module, "time", time)
 
+
+def test_a_budget_that_is_over_before_the_first_step_says_so(
+    photos: Path, tmp_path: Path, surroundings: Surroundings, stepping_time: None
+) -> None:
+    report = train(photos, tmp_path / "run", surroundings, epochs=None, budget_seconds=3.0)
+
+    assert (report.exported, report.steps) == ("start", 0)
+    assert report.verdict.startswith("Nothing was trained: the budget of 3 s was over before")
+    kept = load_file(tmp_path / "run" / "encoder.safetensors")
+    start = load_file(tmp_path / "run" / "start.safetensors")
+    assert all(torch.equal(kept[name], start[name]) for name in start)
+
+
+def test_what_comes_before_the_first_step_takes_time_but_none_of_the_schedule(
+    photos: Path, tmp_path: Path, surroundings: Surroundings, stepping_time: None
+) -> None:
     report = train(photos, tmp_path / "run", surroundings, epochs=None, budget_seconds=6.0)
 
     steps = [line for line in read_metrics(tmp_path / "run") if line["group"] == "train"]
