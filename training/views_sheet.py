@@ -9,7 +9,7 @@ from PIL import Image
 from torch import Tensor
 
 from training.augment import make_views
-from training.batches import PhotoBatches
+from training.batches import Batch, PhotoBatches
 from training.cache import squash
 from training.config import TrainConfig
 from training.errors import CollectionError, PhotoError
@@ -29,10 +29,18 @@ def write_views(
     run: Path, batches: PhotoBatches, recipes: tuple[ViewRecipe, ViewRecipe], seed: int
 ) -> None:
     """A sheet of what a run sees, in its folder."""
-    batch = batches.at(0)
-    count = min(SHEET_PHOTOS, len(batch.pixels))
-    sheet = draw_views(batch.pixels[:count], batch.aspects[:count], recipes, seed)
-    _save(sheet, run / VIEWS_FILE)
+    shown = first_photos(batches.at(0), SHEET_PHOTOS)
+    _save(draw_views(shown.pixels, shown.aspects, recipes, seed), run / VIEWS_FILE)
+
+
+def first_photos(batch: Batch, count: int) -> Batch:
+    """Up to `count` photos of a batch, on the CPU.
+
+    Where processes share a batch its parts lie on two devices, and views want one; a sheet's few
+    photos are drawn anywhere.
+    """
+    count = min(count, len(batch.pixels))
+    return Batch(*(part[:count].cpu() for part in (batch.pixels, batch.labels, batch.aspects)))
 
 
 def preview(config: TrainConfig, out: Path, *, photos: int, has_cuda: bool) -> int:
