@@ -1,6 +1,7 @@
 """Which photos a run learns from: remembered when it begins, compared when it goes on."""
 
 import csv
+import io
 import os
 import zlib
 from dataclasses import dataclass
@@ -74,7 +75,8 @@ def _differs(before: _Photo, file: Path, pixels: np.ndarray) -> bool:
 def _read(file: Path) -> dict[str, _Photo]:
     text = file.read_bytes().decode("utf-8", "surrogateescape")
     try:
-        rows = list(csv.reader(text.splitlines(keepends=True)))[1:]
+        # Not `splitlines`: it also ends a line at characters that a file's name may hold.
+        rows = list(csv.reader(io.StringIO(text, newline="")))[1:]
         return {path: _Photo(*map(int, known)) for path, *known in rows}
     except (ValueError, TypeError, csv.Error):
         raise RunError(

@@ -52,6 +52,17 @@ def test_the_same_photos_are_accepted_even_copied_elsewhere(run: RunFolder, phot
     check(run, moved)
 
 
+@pytest.mark.parametrize("end", "\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029\r\n")
+def test_a_name_may_hold_what_some_take_for_the_end_of_a_line(tmp_path: Path, end: str) -> None:
+    (tmp_path / "run").mkdir()
+    begun, photos = RunFolder(tmp_path / "run"), tmp_path / "odd"
+    photos.mkdir()
+    draw(photos / f"a{end}b.bmp", 90)
+
+    for _ in ("begin", "go on"):
+        check(begun, photos)
+
+
 def test_what_came_went_and_changed_is_counted_and_one_named(run: RunFolder, photos: Path) -> None:
     draw(photos / "new.bmp", 200)
     (photos / os.fsdecode(NAMES[1])).unlink()
