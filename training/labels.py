@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from training.cells import plain_text, read_table
-from training.errors import ConfigError
+from training.errors import ConfigError, RunError
 
 UNLABELLED = -1
 
@@ -66,6 +66,26 @@ def read_labels(file: Path, paths: tuple[bytes, ...]) -> PhotoLabels:
             hint="write one `path,label` a line, paths relative to the photo folder",
         )
     return _coded(found, paths, problems)
+
+
+def read_kept_labels(file: Path, paths: tuple[bytes, ...]) -> PhotoLabels:
+    """The labels that a run began with, from its own list: names are taken to the letter.
+
+    `read_labels` forgives what people type and would change a folder's name that ends with a
+    space or begins as `'=`.
+
+    Raises:
+        RunError: the list is damaged.
+    """
+    places = {path: index for index, path in enumerate(paths)}
+    try:
+        rows = read_table(file.read_bytes())[1:]
+        found = {places[os.fsencode(path)]: label for _, (path, label) in rows}
+    except (KeyError, ValueError, csv.Error):
+        raise RunError(
+            f"{file} is damaged", hint="start the run anew in another folder with -o"
+        ) from None
+    return _coded(found, paths)
 
 
 def check_teachable(labels: PhotoLabels) -> None:

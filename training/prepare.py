@@ -17,7 +17,13 @@ from training.config import TrainConfig
 from training.distributed import alone, world
 from training.errors import CollectionError, ConfigError, Interrupted, LookalikeError
 from training.files import atomic_write
-from training.labels import PhotoLabels, check_teachable, folder_classes, read_labels
+from training.labels import (
+    PhotoLabels,
+    check_teachable,
+    folder_classes,
+    read_kept_labels,
+    read_labels,
+)
 from training.models import Backbone, build_backbone, forward_gflops, restore_backbone
 from training.monitor import split_held_out
 from training.plan import TRAINING_MIN, Plan, plan_from_json
@@ -228,7 +234,7 @@ def _labelled(
     """The labels to learn from; a resumed run's are those it began with."""
     kept = run.path / LABELS_FILE
     if kept.is_file():
-        return read_labels(kept, photos.paths)
+        return read_kept_labels(kept, photos.paths)
     given = config.labels
     labels = read_labels(given, photos.paths) if given else folder_classes(photos.paths)
     learned, _ = split_held_out(len(photos), config.seed)

@@ -177,7 +177,7 @@ class RunFolder:
         self.write_csv(SKIPPED_FILE, ("path", "reason"), lines)
 
     def write_labels(self, paths: tuple[bytes, ...], labels: PhotoLabels) -> None:
-        """The labels that a run learns from, as a CSV that `--labels` reads."""
+        """The labels that a run learns from, as `read_kept_labels` reads them back."""
         rows = [
             (os.fsdecode(path), labels.names[code])
             for path, code in zip(paths, labels.codes, strict=True)

@@ -1,10 +1,27 @@
+import os
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from training.errors import ConfigError
-from training.labels import UNLABELLED, check_teachable, folder_classes, read_labels
+from training.errors import ConfigError, RunError
+from training.labels import (
+    UNLABELLED,
+    check_teachable,
+    folder_classes,
+    read_kept_labels,
+    read_labels,
+)
+from training.runs import LABELS_FILE, RunFolder
+
+# Names as a file system takes them, any bytes but two, and those that people's lists would change.
+NAMES = st.one_of(
+    st.binary(min_size=1).filter(lambda name: not set(name) & set(b"/\0")),
+    st.text(" '=\"\r\n,a\u2028", min_size=1).map(os.fsencode),
+).filter(lambda name: name not in (b".", b".."))
 
 PATHS = (b"a.jpg", b"red/b.jpg", b"red/c.jpg", b"blue/d.jpg", "grün/é.jpg".encode())
 
@@ -82,3 +99,23 @@ def test_labels_that_teach_nothing_are_refused() -> None:
     with pytest.raises(ConfigError, match="no two"):
         check_teachable(folder_classes((b"a", b"b")))
     assert np.array_equal(folder_classes((b"a",)).codes, [UNLABELLED])
+
+
+@given(st.sets(st.lists(NAMES, min_size=1, max_size=2).map(b"/".join), min_size=1))
+def test_a_run_reads_its_own_labels_back_to_the_letter(names: set[bytes]) -> None:
+    paths = tuple(sorted(names))
+    labels = folder_classes(paths)
+    with TemporaryDirectory() as folder:
+        run = RunFolder(Path(folder))
+        run.write_labels(paths, labels)
+
+        kept = read_kept_labels(run.path / LABELS_FILE, paths)
+
+    assert kept.names == labels.names
+    assert kept.codes.tolist() == labels.codes.tolist()
+
+
+@pytest.mark.parametrize("text", ["a.jpg", "b.jpg,x", 'a.jpg,"x'])
+def test_a_damaged_list_of_a_run_is_told(tmp_path: Path, text: str) -> None:
+    with pytest.raises(RunError, match=r"labels\.csv is damaged"):
+        read_kept_labels(written(tmp_path, f"path,label\n{text}\n"), (b"a.jpg",))
