@@ -48,8 +48,10 @@ def blend(target: nn.Module, source: nn.Module, weight: float) -> None:
     pairs = list(zip(_state(target), _state(source), strict=True))
     moving = [pair for pair in pairs if pair[0].is_floating_point()]
     counters = [pair for pair in pairs if not pair[0].is_floating_point()]
-    torch._foreach_lerp_([t for t, _ in moving], [s for _, s in moving], weight)
-    torch._foreach_copy_([t for t, _ in counters], [s for _, s in counters])
+    if moving:  # torch refuses empty lists
+        torch._foreach_lerp_([t for t, _ in moving], [s for _, s in moving], weight)
+    if counters:  # only batch norms have them: a ConvNeXt has none
+        torch._foreach_copy_([t for t, _ in counters], [s for _, s in counters])
 
 
 def _state(module: nn.Module) -> list[Tensor]:

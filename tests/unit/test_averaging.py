@@ -68,3 +68,18 @@ def test_blending_by_nothing_or_all_is_exact(weight: float) -> None:
     wanted = source if weight else network(0.1)
     for name, value in target.named_parameters():
         assert torch.equal(value, dict(wanted.named_parameters())[name])
+
+
+def test_networks_without_counters_or_with_nothing_that_moves_blend_too() -> None:
+    target, source = nn.LayerNorm(2), nn.LayerNorm(2)
+    fill(source, 3.0)
+    counting, counted = nn.Module(), nn.Module()
+    counting.register_buffer("steps", torch.tensor(1))
+    counted.register_buffer("steps", torch.tensor(4))
+
+    blend(target, source, 0.5)
+    blend(counting, counted, 0.5)
+    blend(nn.Identity(), nn.Identity(), 0.5)
+
+    assert target.state_dict()["weight"].tolist() == [2.0, 2.0]
+    assert int(counting.state_dict()["steps"]) == 4
