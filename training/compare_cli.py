@@ -6,7 +6,7 @@ import click
 
 from training.comparison import GALLERY, QUERIES, CompareRequest, compare, compare_page
 from training.console import ConsoleProgress, readable, stop_on_interrupt
-from training.files import atomic_write
+from training.files import atomic_write, check_output
 
 PATH = click.Path(path_type=Path)
 
@@ -65,6 +65,7 @@ def command(
       ssl-train compare run-a run-b --queries 50
       ssl-train compare run/start.safetensors run/trained.safetensors
     """
+    check_output(out)
     request = CompareRequest(run_a, run_b, photos, queries, gallery, seed)
     with ConsoleProgress() as progress, stop_on_interrupt() as stop:
         comparison = compare(request, progress=progress, stop=stop)

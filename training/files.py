@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from training.errors import ConfigError
 from training.photos import MARKER
 
 
@@ -34,6 +35,24 @@ def atomic_write(path: Path, data: bytes) -> None:
     """Write a whole file so that a crash leaves the old content or the new."""
     with replacing(path) as temporary:
         temporary.write_bytes(data)
+
+
+def check_output(file: Path) -> None:
+    """See whether `-o` names a place for a file, before the work whose result it is.
+
+    Raises:
+        ConfigError: it is a folder, or would be in none.
+    """
+    if file.is_dir():
+        raise ConfigError(
+            f"-o {file}: this is a folder, and a file is to be written",
+            hint=f"name a file, as -o {file / 'NAME'}",
+        )
+    if not file.parent.is_dir():
+        raise ConfigError(
+            f"-o {file}: there is no folder {file.parent}",
+            hint="create it first, or name a file in a folder that exists",
+        )
 
 
 def mark_folder(folder: Path) -> None:

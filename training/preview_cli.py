@@ -10,6 +10,7 @@ import torch
 from training.config import TrainConfig, read_config_file
 from training.console import readable
 from training.errors import ConfigError
+from training.files import check_output
 from training.options import FOLDER, given, view_options
 from training.views_sheet import SHEET_PHOTOS, preview
 
@@ -54,6 +55,7 @@ def command(
     """
     if out.suffix.lower() != ".png":
         raise ConfigError(f"-o {out}: a preview is a PNG", hint="name a file that ends in .png")
+    check_output(out)
     asked = {**(read_config_file(config_file) if config_file else {}), **given(options)}
     config = TrainConfig(**{**asked, "photos": photos})
     shown = preview(config, out, photos=count, has_cuda=torch.cuda.is_available())

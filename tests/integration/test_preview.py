@@ -75,3 +75,13 @@ def test_a_folder_without_photos_and_another_kind_of_picture_are_refused(
     assert isinstance(run(tmp_path / "none", "-o", tmp_path / "v.png").exception, CollectionError)
     assert isinstance(run(tmp_path / "no", "-o", tmp_path / "v.png").exception, CollectionError)
     assert isinstance(run(photos, "-o", tmp_path / "v.jpg").exception, ConfigError)
+
+
+def test_a_picture_without_a_place_is_refused_before_any_work(tmp_path: Path) -> None:
+    (tmp_path / "folder.png").mkdir()
+
+    for name in ("missing/v.png", "folder.png"):
+        done = run(tmp_path / "no photos", "-o", tmp_path / name)
+
+        assert isinstance(done.exception, ConfigError)
+        assert f"-o {tmp_path / name}" in done.exception.message

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
+from training.cli import cli
 from training.comparison import HITS, CompareRequest, Comparison, ask, compare, compare_page
 from training.errors import ConfigError, EncoderError, RunError
 from training.evaluate import unit
@@ -93,3 +95,12 @@ def test_wrong_input_is_told_in_words(finished_run: object, tmp_path: Path) -> N
     lonely.write_bytes((run / "start.safetensors").read_bytes())
     with pytest.raises(ConfigError, match="which photos"):
         asking(CompareRequest(lonely, run))
+
+
+def test_a_page_without_a_place_is_refused_before_any_work(tmp_path: Path) -> None:
+    page = tmp_path / "missing" / "compare.html"
+
+    done = CliRunner().invoke(cli, ["compare", str(tmp_path / "nowhere"), "-o", str(page)])
+
+    assert isinstance(done.exception, ConfigError)
+    assert f"there is no folder {page.parent}" in done.exception.message

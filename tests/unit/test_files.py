@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from training.files import atomic_write, mark_folder, replacing
+from training.errors import ConfigError
+from training.files import atomic_write, check_output, mark_folder, replacing
 from training.photos import MARKER, walk
 
 
@@ -128,3 +129,30 @@ def test_marking_twice_changes_nothing(tmp_path: Path) -> None:
     mark_folder(tmp_path / "a" / "run")
 
     assert (tmp_path / "a" / "run" / MARKER).stat().st_mtime_ns == first.st_mtime_ns
+
+
+def test_a_file_new_or_old_is_a_place_for_output(tmp_path: Path) -> None:
+    (tmp_path / "old.html").write_bytes(b"")
+
+    check_output(tmp_path / "old.html")
+    check_output(tmp_path / "new.html")
+    check_output(Path("new.html"))
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        (".", "this is a folder"),
+        ("missing/page.html", "there is no folder .*missing"),
+        ("file/page.html", "there is no folder .*file"),
+    ],
+)
+def test_a_folder_and_a_file_in_none_are_no_places_for_output(
+    tmp_path: Path, name: str, words: str
+) -> None:
+    (tmp_path / "file").write_bytes(b"")
+
+    with pytest.raises(ConfigError, match=words) as caught:
+        check_output(tmp_path / name)
+
+    assert caught.value.hint
