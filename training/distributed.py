@@ -16,7 +16,8 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from training.errors import RunError
+from training.errors import ConfigError, RunError
+from training.wording import counted
 
 Result = TypeVar("Result")
 
@@ -64,8 +65,10 @@ def joined() -> Iterator[World]:
         return
     backend = "gloo"
     if torch.cuda.is_available():
-        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
         backend = "cpu:gloo,cuda:nccl"
+        gpu = own_gpu(int(os.environ["LOCAL_RANK"]), torch.cuda.device_count())
+        if gpu is not None:
+            torch.cuda.set_device(gpu)
     try:
         _meet(backend)
         yield world()
@@ -81,6 +84,31 @@ def joined() -> Iterator[World]:
 def restarted() -> bool:
     """Whether torchrun started the processes again after one of them died."""
     return int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")) > 0
+
+
+def own_gpu(place: int, gpus: int) -> int | None:
+    """The GPU that a process has to itself, by its place among those of its machine.
+
+    None where there are more processes than GPUs: they can still train on processors.
+    """
+    return place if place < gpus else None
+
+
+def check_gpus(device: str) -> None:
+    """See whether every process of this machine has a GPU to itself where it trains on one.
+
+    NCCL would say so too, in the middle of the first step, as if another process had died.
+
+    Raises:
+        ConfigError: there are more processes than GPUs.
+    """
+    processes, gpus = int(os.environ.get("LOCAL_WORLD_SIZE", "1")), torch.cuda.device_count()
+    if device == "cuda" and processes > gpus:
+        raise ConfigError(
+            "this run trains on GPUs, one for each process; here are "
+            f"{counted(processes, 'process', 'processes')} and {counted(gpus, 'GPU')}",
+            hint="start no more processes than there are GPUs, or another run with --device cpu",
+        )
 
 
 @contextmanager

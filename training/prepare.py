@@ -14,7 +14,7 @@ from training.cache import PhotoSet, open_photos
 from training.checkpoint import load_encoder, save_encoder
 from training.collection import same_collection
 from training.config import TrainConfig
-from training.distributed import alone, world
+from training.distributed import alone, check_gpus, world
 from training.errors import CollectionError, ConfigError, Interrupted, LookalikeError
 from training.files import atomic_write
 from training.labels import (
@@ -93,6 +93,7 @@ def prepare(
     planned_before = run.plan.is_file()
     try:
         plan, spec, backbone = _planned(run, config, around)
+        check_gpus(plan.network.device)
         photos = _decoded(run, config, plan, around)
         if planned_before:
             _announce(plan, len(photos), around)

@@ -9,7 +9,19 @@ import torch.distributed as dist
 from torch import nn
 
 from training.augment import apply_views, draw_parameters, share_of
-from training.distributed import World, anyone, gather_rows, in_turn, joined, mean, total, world
+from training.distributed import (
+    World,
+    anyone,
+    check_gpus,
+    gather_rows,
+    in_turn,
+    joined,
+    mean,
+    own_gpu,
+    total,
+    world,
+)
+from training.errors import ConfigError
 from training.recipes import byol_recipes, suited
 from training.shared_norm import SharedBatchNorm, share_batch_norm
 
@@ -58,6 +70,24 @@ def test_processes_wait_for_one_that_decodes_for_hours(monkeypatch: pytest.Monke
         assert dist.group.WORLD is not None
         group = dist.group.WORLD._get_backend(torch.device("cpu"))
         assert group.options._timeout >= timedelta(hours=12)
+
+
+def test_processes_take_a_gpu_each_as_long_as_there_are_any() -> None:
+    assert [own_gpu(place, 2) for place in range(4)] == [0, 1, None, None]
+    assert own_gpu(0, 0) is None
+
+
+def test_more_processes_than_gpus_train_on_processors_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    processes = torch.cuda.device_count() + 2
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", str(processes))
+
+    check_gpus("cpu")
+    with pytest.raises(ConfigError, match=f"here are {processes} processes") as caught:
+        check_gpus("cuda")
+
+    assert "--device cpu" in caught.value.hint
 
 
 def test_an_error_in_turn_is_raised_as_it_was() -> None:
