@@ -152,7 +152,7 @@ def _candidates(ready: Prepared, ending: Ending, asked: str | None) -> list[Cand
         Candidate(TRAINED, trained, sight=ending.trained),
     ]
     between = interpolated(start, trained, plan.interpolate)
-    if plan.start == "imagenet" or 0 < plan.interpolate < 1:
+    if plan.start == "imagenet" or 0 < plan.interpolate < 1 or asked == INTERPOLATED:
         found.append(Candidate(INTERPOLATED, between))
     if plan.start == "imagenet" or asked == PAIR:
         found.append(Candidate(PAIR, paired(start, between)))

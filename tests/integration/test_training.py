@@ -96,6 +96,18 @@ def test_quality_is_known_from_the_starting_weights_on_and_classes_decide(
     assert "k-NN" in report.verdict
 
 
+def test_interpolated_weights_that_were_asked_for_are_exported_from_any_start(
+    photos: Path, tmp_path: Path, surroundings: Surroundings
+) -> None:
+    report = train(photos, tmp_path / "run", surroundings, epochs=1, interpolate=0.0)
+
+    start, encoder = (load_encoder(tmp_path / "run" / f"{n}.safetensors").tensors
+                      for n in ("start", "encoder"))  # fmt: skip
+    assert report.exported == "interpolated"
+    assert report.why == "they were asked for"
+    assert all(torch.equal(encoder[n], v) for n, v in start.items() if v.is_floating_point())
+
+
 @pytest.mark.parametrize(
     "method",
     ["byol", *(pytest.param(name, marks=pytest.mark.soak) for name in ("simclr", "supcon"))],
