@@ -13,11 +13,19 @@ from torch import Tensor
 from training.cache import PhotoSet
 from training.distributed import World
 from training.labels import UNLABELLED
+from training.memory import memory_watched
 from training.plan import Plan
 from training.randomness import CLASS_PHOTOS, CLASSES, ORDER
 
-# Photos are kept on the GPU whole when they take less than this share of its free memory.
-RESIDENT_SHARE = 0.4
+# Of a GPU's memory, what photos and a step may take together. CUDA itself, the exchange of
+# gradients and gaps between blocks want the rest.
+GPU_SHARE = 0.85
+
+# What a step takes of it where nobody measured: runs of earlier versions.
+STEP_SHARE = 0.5
+
+# Photos that move to a GPU at a time: a copy of all might be more than the computer's memory.
+PHOTOS_PER_MOVE = 1024
 
 # Photos of a class in a batch, at least: fewer classes are seen at a time where there are many.
 PER_CLASS_MIN = 4
@@ -73,13 +81,25 @@ class PhotoBatches:
         else:
             self._order = class_balanced(codes, plan.batch_size, plan.seed)
         self._share = here.share(plan.batch_size)
-        self._resident = self._to_gpu() if device == "cuda" else None
+        self._plan = plan
+        self._resident: Tensor | None = None
+        if device == "cuda" and self._fit_the_gpu():
+            with memory_watched(plan):
+                self._resident = rows_on(device, self._pixels, self._rows)
 
     def __len__(self) -> int:
         return len(self._rows)
 
     def at(self, step: int) -> Batch:
-        """The photos of a step; of pixels and labels only this process's share."""
+        """The photos of a step; of pixels and labels only this process's share.
+
+        Raises:
+            MemoryShortage: the batch is too large for the machine.
+        """
+        with memory_watched(self._plan):
+            return self._at(step)
+
+    def _at(self, step: int) -> Batch:
         chosen = self._order(step)
         index = torch.from_numpy(chosen)
         mine = index[self._share].to(self._device)
@@ -91,11 +111,29 @@ class PhotoBatches:
         aspects = self._aspects[index.to(self._aspects.device)]
         return Batch(pixels, self._labels[mine], aspects)
 
-    def _to_gpu(self) -> Tensor | None:
-        free, _ = torch.cuda.mem_get_info()
-        if len(self._rows) * self._pixels[0].nbytes > RESIDENT_SHARE * free:
-            return None
-        return torch.from_numpy(self._pixels[self._rows]).to(self._device)
+    def _fit_the_gpu(self) -> bool:
+        """Whether the photos can stay on the GPU.
+
+        By what it has in all: what is free just now depends on what this process did before.
+        """
+        _, gpu_bytes = torch.cuda.mem_get_info()
+        photo_bytes = len(self._rows) * self._pixels[0].nbytes
+        return fit_beside_steps(photo_bytes, self._plan.step_gpu_bytes, gpu_bytes)
+
+
+def fit_beside_steps(photo_bytes: int, step_bytes: int, gpu_bytes: int) -> bool:
+    """Whether photos leave a GPU the memory that a step takes, 0 where that is not known."""
+    step = step_bytes or STEP_SHARE * gpu_bytes
+    return photo_bytes + step <= GPU_SHARE * gpu_bytes
+
+
+def rows_on(device: str, pixels: np.ndarray, rows: np.ndarray) -> Tensor:
+    """The photos `(n, s, s, 3)` uint8 in some rows of a cache, on a device."""
+    found = torch.empty((len(rows), *pixels.shape[1:]), dtype=torch.uint8, device=device)
+    for start in range(0, len(rows), PHOTOS_PER_MOVE):
+        part = slice(start, start + PHOTOS_PER_MOVE)
+        found[part] = torch.from_numpy(pixels[rows[part]])
+    return found
 
 
 def shuffled(count: int, batch_size: int, seed: int) -> Order:

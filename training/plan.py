@@ -33,6 +33,14 @@ class Network:
 
 
 @dataclass(frozen=True)
+class StepCost:
+    """What a step takes in one process."""
+
+    seconds: float
+    gpu_bytes: int = 0  # at the most; 0 on a CPU
+
+
+@dataclass(frozen=True)
 class Plan:
     """Every value a run uses."""
 
@@ -62,6 +70,7 @@ class Plan:
     temperature: float
     seed: int
     seconds_per_step: float = 0.0
+    step_gpu_bytes: int = 0  # of a process at the most; 0 on a CPU, and where nobody measured
     reasons: tuple[str, ...] = ()
 
     def steps(self, photos: int) -> int:

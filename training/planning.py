@@ -11,7 +11,7 @@ from training.errors import ConfigError, MemoryShortage, PhotoError
 from training.methods import TAU_BASE
 from training.models import SMALL_IMAGE
 from training.photos import FoundFile, read_photo, walk
-from training.plan import Network, Plan
+from training.plan import Network, Plan, StepCost
 
 # Measured: see plan.EPOCHS_WORTH_EXPORTING.
 EPOCHS_IMAGENET = 60
@@ -149,7 +149,7 @@ def choose(config: TrainConfig, found: Survey, network: Network, start: str) -> 
 
 
 def fit_to_machine(
-    plan: Plan, config: TrainConfig, found: Survey, seconds_per_step: Callable[[Plan], float]
+    plan: Plan, config: TrainConfig, found: Survey, step_cost: Callable[[Plan], StepCost]
 ) -> Plan:
     """Time a few steps; with a budget, choose the largest image size that leaves enough epochs.
 
@@ -159,12 +159,12 @@ def fit_to_machine(
         MemoryShortage: a batch that was asked for, or the smallest, does not fit into memory.
     """
     asked = plan.batch_size
-    while (seconds := _seconds_or_none(plan, config, seconds_per_step)) is None:
+    while (cost := _cost_or_none(plan, config, step_cost)) is None:
         smaller = plan.batch_size // 2
         reason = f"batches of {smaller}: {plan.batch_size} do not fit into memory"
         lr = plan.lr if config.lr else plan.lr / math.sqrt(2)
         plan = replace(plan, batch_size=smaller, lr=lr, reasons=(*plan.reasons, reason))
-    plan = replace(plan, seconds_per_step=seconds)
+    plan = replace(plan, seconds_per_step=cost.seconds, step_gpu_bytes=cost.gpu_bytes)
     halved = plan.batch_size < asked  # larger images would not fit either
     if plan.budget_seconds is None or config.image_size is not None or halved:
         return plan
@@ -188,12 +188,12 @@ def shared(plan: Plan, config: TrainConfig, processes: int) -> Plan:
     return replace(plan, batch_size=max(plan.batch_size - over, 2 * processes))
 
 
-def _seconds_or_none(
-    plan: Plan, config: TrainConfig, seconds_per_step: Callable[[Plan], float]
-) -> float | None:
-    """The time of a step; None where a smaller batch should be tried."""
+def _cost_or_none(
+    plan: Plan, config: TrainConfig, step_cost: Callable[[Plan], StepCost]
+) -> StepCost | None:
+    """What a step takes; None where a smaller batch should be tried."""
     try:
-        return seconds_per_step(plan)
+        return step_cost(plan)
     except MemoryShortage:
         if config.batch_size is not None or plan.batch_size <= BATCH_MIN:
             raise
@@ -209,11 +209,18 @@ def _fit_size_to_budget(plan: Plan, config: TrainConfig, found: Survey) -> Plan:
         area = (size / now.image_size) ** 2
         network = replace(now, image_size=size, gflops=now.gflops * area)
         fitted = choose(config, found, network, plan.start)
-        seconds = plan.seconds_per_step * area * fitted.batch_size / plan.batch_size
+        work = area * fitted.batch_size / plan.batch_size
+        seconds = plan.seconds_per_step * work
         epochs = (plan.budget_seconds or 0) / seconds * fitted.batch_size / max(found.files, 1)
         if epochs >= EPOCHS_BUDGET_AIM or size == CPU_SIZES[0]:
             reason = f"{size} px: the budget gives about {epochs:.0f} epochs of it"
-            return replace(fitted, seconds_per_step=seconds, reasons=(*plan.reasons, reason))
+            return replace(
+                fitted,
+                seconds_per_step=seconds,
+                # Weights do not shrink with the views.
+                step_gpu_bytes=round(plan.step_gpu_bytes * max(1.0, work)),
+                reasons=(*plan.reasons, reason),
+            )
     return plan
 
 

@@ -26,7 +26,7 @@ from training.labels import (
 )
 from training.models import Backbone, build_backbone, forward_gflops, restore_backbone
 from training.monitor import split_held_out
-from training.plan import TRAINING_MIN, Plan, plan_from_json
+from training.plan import TRAINING_MIN, Plan, StepCost, plan_from_json
 from training.planning import choose, choose_network, fit_to_machine, shared, suit_start, survey
 from training.progress import Progress
 from training.randomness import LAYERS, seed_for
@@ -41,7 +41,7 @@ from training.runs import (
     resume_command,
 )
 from training.spec import EncoderSpec, Preprocessing
-from training.trainer import seconds_per_step
+from training.trainer import step_cost
 from training.weights import find_start
 
 
@@ -195,11 +195,13 @@ def _announce(plan: Plan, photos: int, around: Surroundings) -> None:
         around.progress.say(line)
 
 
-def _timed(plan: Plan, backbone: Backbone) -> float:
-    """Seconds of a step with this process's share of a batch."""
+def _timed(plan: Plan, backbone: Backbone) -> StepCost:
+    """What a step with this process's share of a batch takes."""
     share = max(2, plan.batch_size // world().size)
     with alone():
-        return seconds_per_step(replace(plan, batch_size=share), copy.deepcopy(backbone))
+        cost = step_cost(replace(plan, batch_size=share), copy.deepcopy(backbone))
+    torch.cuda.empty_cache()  # a run begins with as much of the GPU as one that goes on
+    return cost
 
 
 def _fresh(name: str, *, small_stem: bool, seed: int) -> Backbone:

@@ -29,7 +29,7 @@ from training.optim import (
     restore_optimizer,
     set_learning_rate,
 )
-from training.plan import Plan
+from training.plan import Plan, StepCost
 from training.randomness import LAYERS, VIEWS, generator_for, seed_for
 from training.recipes import view_recipes
 from training.schedule import warmup_cosine
@@ -223,8 +223,10 @@ class Trainer:
         return seen
 
 
-def seconds_per_step(plan: Plan, backbone: Backbone) -> float:
+def step_cost(plan: Plan, backbone: Backbone) -> StepCost:
     """Median time of some training steps on random pixels, after one that is not counted.
+
+    With the most memory that they had from the GPU.
 
     `backbone` is trained by it: give a copy.
 
@@ -235,12 +237,18 @@ def seconds_per_step(plan: Plan, backbone: Backbone) -> float:
     with memory_watched(plan):
         batch = _random_batch(plan, trainer.device)
     trainer.train_step(batch, 0.0)
+    on_gpu = trainer.device.type == "cuda"
+    if on_gpu:
+        # What a larger batch, or the choice of an algorithm, took before belongs to no step.
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats()
     times: list[float] = []
     while len(times) < STEPS_TIMED and sum(times) < TIMED_ENOUGH:
         started = time.monotonic()
         trainer.train_step(batch, 0.0).item()
         times.append(time.monotonic() - started)
-    return statistics.median(times)
+    gpu_bytes = torch.cuda.max_memory_reserved() if on_gpu else 0
+    return StepCost(statistics.median(times), gpu_bytes)
 
 
 def _random_batch(plan: Plan, device: torch.device) -> Batch:

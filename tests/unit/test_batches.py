@@ -3,7 +3,16 @@
 import numpy as np
 import pytest
 
-from training.batches import PER_CLASS_MIN, class_balanced, shuffled
+from training.batches import (
+    PER_CLASS_MIN,
+    PHOTOS_PER_MOVE,
+    class_balanced,
+    fit_beside_steps,
+    rows_on,
+    shuffled,
+)
+
+GB = 10**9
 
 # Three classes of very different sizes, and photos without a label.
 CODES = np.array([0] * 60 + [1] * 12 + [2] * 3)
@@ -74,3 +83,22 @@ def test_orders_depend_on_the_seed_and_the_step_alone() -> None:
         np.testing.assert_array_equal(fresh(2), used(2))
         assert not np.array_equal(fresh(2), made(4)(2))
         assert not np.array_equal(fresh(2), fresh(3))
+
+
+def test_photos_stay_on_a_gpu_that_has_room_for_them_and_a_step() -> None:
+    assert fit_beside_steps(20 * GB, 40 * GB, 80 * GB)
+    assert fit_beside_steps(60 * GB, 8 * GB, 80 * GB)
+    assert not fit_beside_steps(61 * GB, 8 * GB, 80 * GB)
+    assert not fit_beside_steps(1, 70 * GB, 80 * GB)  # the step barely fits by itself
+
+
+def test_beside_steps_that_nobody_measured_a_third_of_a_gpu_is_for_photos() -> None:
+    assert fit_beside_steps(27 * GB, 0, 80 * GB)
+    assert not fit_beside_steps(29 * GB, 0, 80 * GB)
+
+
+def test_photos_move_in_parts_and_keep_their_order(rng: np.random.Generator) -> None:
+    pixels = rng.integers(0, 256, (2 * PHOTOS_PER_MOVE + 90, 2, 2, 3), np.uint8)
+    rows = rng.permutation(len(pixels))[:-7]
+
+    np.testing.assert_array_equal(rows_on("cpu", pixels, rows).numpy(), pixels[rows])

@@ -1,3 +1,4 @@
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -6,7 +7,7 @@ from PIL import Image
 
 from training.config import TrainConfig
 from training.errors import ConfigError, MemoryShortage, RunError
-from training.plan import Plan, plan_from_json
+from training.plan import Plan, StepCost, plan_from_json
 from training.planning import (
     Survey,
     choose,
@@ -167,19 +168,22 @@ def test_the_cache_is_larger_than_the_views_but_never_than_the_photos() -> None:
 def test_a_budget_buys_the_largest_size_that_leaves_enough_epochs(budget: float, size: int) -> None:
     config = TrainConfig(Path("p"), budget_seconds=budget)
 
-    plan = fit_to_machine(planned(budget_seconds=budget), config, PHOTOS, lambda _plan: 2.0)
+    before, cost = planned(budget_seconds=budget), StepCost(2.0, gpu_bytes=900)
+
+    plan = fit_to_machine(before, config, PHOTOS, lambda _plan: cost)
 
     assert plan.network.image_size == size
     assert any(f"{size} px" in reason for reason in plan.reasons)
     assert plan.seconds_per_step == pytest.approx(2.0 * (size / 96) ** 2)
+    assert plan.step_gpu_bytes == {64: 900, 96: 900, 224: 4900}[size]  # weights do not shrink
 
 
 @pytest.mark.parametrize("budget", [None, 100_000.0])
 def test_an_automatic_batch_is_halved_until_it_fits_into_memory(budget: float | None) -> None:
-    def timed(plan: Plan) -> float:
+    def timed(plan: Plan) -> StepCost:
         if plan.batch_size > 40:
             raise MemoryShortage("no memory")
-        return 1.0
+        return StepCost(1.0)
 
     config = TrainConfig(Path("p"), budget_seconds=budget)
     before = planned(budget_seconds=budget)
@@ -195,7 +199,7 @@ def test_an_automatic_batch_is_halved_until_it_fits_into_memory(budget: float | 
 def test_a_batch_that_was_asked_for_or_is_the_smallest_is_not_halved(
     options: dict[str, int],
 ) -> None:
-    def timed(_plan: Plan) -> float:
+    def timed(_plan: Plan) -> StepCost:
         raise MemoryShortage("no memory")
 
     with pytest.raises(MemoryShortage):
@@ -217,7 +221,9 @@ def test_a_size_that_was_asked_for_stays_under_any_budget() -> None:
     config = TrainConfig(Path("p"), budget_seconds=60.0, image_size=96)
     plan = planned(budget_seconds=60.0, image_size=96)
 
-    assert fit_to_machine(plan, config, PHOTOS, lambda _plan: 5.0).network.image_size == 96
+    fitted = fit_to_machine(plan, config, PHOTOS, lambda _plan: StepCost(5.0))
+
+    assert fitted.network.image_size == 96
 
 
 def test_steps_cover_the_epochs() -> None:
@@ -231,6 +237,13 @@ def test_a_plan_survives_json() -> None:
     plan = planned(budget_seconds=60.0)
 
     assert plan_from_json(plan.to_json()) == plan
+
+
+def test_a_plan_of_a_run_whose_steps_took_unmeasured_memory_is_read() -> None:
+    values = json.loads(planned().to_json())
+    del values["step_gpu_bytes"]
+
+    assert plan_from_json(json.dumps(values)) == planned()
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[]", '{"network": {}, "seed": 1}'])

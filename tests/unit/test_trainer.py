@@ -14,7 +14,7 @@ from training.memory import memory_watched
 from training.models import build_backbone
 from training.plan import Plan
 from training.planning import Survey, choose, choose_network
-from training.trainer import Clock, Pace, Trainer, check_finite, seconds_per_step
+from training.trainer import Clock, Pace, Trainer, check_finite, step_cost
 
 PHOTOS = 20
 
@@ -158,10 +158,19 @@ def test_a_batch_that_no_memory_holds_is_told_with_the_option_that_helps() -> No
     plan = replace(make_plan(), batch_size=1 << 28)  # terabytes
 
     with pytest.raises(MemoryShortage) as caught:
-        seconds_per_step(plan, build_backbone(plan.network.backbone, small_stem=True))
+        step_cost(plan, build_backbone(plan.network.backbone, small_stem=True))
 
     assert "not enough memory" in caught.value.message
     assert f"--batch-size {1 << 27}" in caught.value.hint
+
+
+def test_a_batch_of_photos_that_no_memory_holds_is_told_likewise(photos: PhotoSet) -> None:
+    side = 1 << 22  # a batch would take more bytes than there are addresses
+    huge = np.broadcast_to(photos.pixels[:, :1, :1], (len(photos.pixels), side, side, 3))
+    batches = PhotoBatches(replace(photos, pixels=huge), np.arange(PHOTOS), make_plan())
+
+    with pytest.raises(MemoryShortage, match="not enough memory"):
+        batches.at(0)
 
 
 def test_other_errors_are_not_taken_for_a_lack_of_memory() -> None:
@@ -172,7 +181,10 @@ def test_other_errors_are_not_taken_for_a_lack_of_memory() -> None:
 def test_a_step_can_be_timed() -> None:
     plan = make_plan()
 
-    assert seconds_per_step(plan, build_backbone(plan.network.backbone, small_stem=True)) > 0
+    cost = step_cost(plan, build_backbone(plan.network.backbone, small_stem=True))
+
+    assert cost.seconds > 0
+    assert cost.gpu_bytes == 0  # on a CPU
 
 
 def test_a_pace_counts_steps_since_it_was_last_asked_and_leaves_out_pauses(
