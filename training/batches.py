@@ -67,7 +67,8 @@ class PhotoBatches:
         self._rows = photos.rows[chosen]
         here = world or World()
         # Shared views are drawn on the CPU, for all processes alike, and then divided.
-        aspects_device = device if here.size == 1 else "cpu"
+        self._alone = here.size == 1
+        aspects_device = device if self._alone else "cpu"
         self._aspects = torch.from_numpy(photos.aspects[chosen]).to(aspects_device)
         self._pixels = photos.pixels
         carried = labels if labels is not None else bursts
@@ -102,14 +103,22 @@ class PhotoBatches:
     def _at(self, step: int) -> Batch:
         chosen = self._order(step)
         index = torch.from_numpy(chosen)
-        mine = index[self._share].to(self._device)
+        mine = self._sent(index[self._share])
         if self._resident is not None:
             pixels = self._resident[mine]
         else:
-            pixels = torch.from_numpy(self._pixels[self._rows[chosen[self._share]]])
-            pixels = pixels.to(self._device, non_blocking=True)
-        aspects = self._aspects[index.to(self._aspects.device)]
+            pixels = self._sent(torch.from_numpy(self._pixels[self._rows[chosen[self._share]]]))
+        aspects = self._aspects[mine if self._alone else index]
         return Batch(pixels, self._labels[mine], aspects)
+
+    def _sent(self, rows: Tensor) -> Tensor:
+        """Rows on the training device.
+
+        From pinned memory: else a GPU would end all steps before it took them.
+        """
+        if self._device != "cuda":
+            return rows
+        return rows.pin_memory().to(self._device, non_blocking=True)
 
     def _fit_the_gpu(self) -> bool:
         """Whether the photos can stay on the GPU.

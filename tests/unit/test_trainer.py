@@ -9,6 +9,7 @@ from training.batches import PhotoBatches
 from training.cache import PhotoSet
 from training.checkpoint import load_checkpoint, save_checkpoint
 from training.config import TrainConfig
+from training.distributed import World
 from training.errors import MemoryShortage, RunError
 from training.memory import memory_watched
 from training.models import build_backbone
@@ -65,6 +66,39 @@ def test_a_batch_holds_the_pixels_of_its_photos(photos: PhotoSet) -> None:
     for picture, aspect in zip(batch.pixels.numpy(), batch.aspects.numpy(), strict=True):
         photo = int(np.argmin(np.abs(photos.aspects - aspect)))
         np.testing.assert_array_equal(picture, photos.pixels[photos.rows[photo]])
+
+
+def test_processes_have_their_share_of_the_pixels_and_the_aspects_of_all(photos: PhotoSet) -> None:
+    whole, *shares = (
+        PhotoBatches(photos, np.arange(PHOTOS), make_plan(), world=here).at(1)
+        for here in (World(), World(0, 2), World(1, 2))
+    )
+
+    assert torch.equal(torch.cat([share.pixels for share in shares]), whole.pixels)
+    assert all(torch.equal(share.aspects, whole.aspects) for share in shares)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("here", [World(), World(1, 2)])
+@pytest.mark.parametrize("step_gpu_bytes", [1, 1 << 60])  # photos kept on the GPU, and not
+def test_a_gpu_gets_the_same_batches_without_waiting(
+    photos: PhotoSet, here: World, step_gpu_bytes: int
+) -> None:
+    plan = replace(make_plan(), step_gpu_bytes=step_gpu_bytes)
+    on_gpu = replace(plan, network=replace(plan.network, device="cuda"))
+    expected = PhotoBatches(photos, np.arange(PHOTOS), plan, world=here).at(1)
+    batches = PhotoBatches(photos, np.arange(PHOTOS), on_gpu, world=here)
+
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        found = batches.at(1)
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+
+    assert found.pixels.is_cuda
+    for part in ("pixels", "labels", "aspects"):
+        assert torch.equal(getattr(found, part).cpu(), getattr(expected, part))
 
 
 def test_batches_do_not_depend_on_what_was_asked_before(photos: PhotoSet) -> None:
