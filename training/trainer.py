@@ -99,6 +99,9 @@ class Trainer:
         self.plan = plan
         self.backbone = backbone
         self.device = torch.device(plan.network.device)
+        if self.device.type == "cuda":
+            # Every step has the same shapes: trying cuDNN's algorithms once pays.
+            torch.backends.cudnn.benchmark = True
         self.recipes = view_recipes(plan)
         torch.manual_seed(seed_for(plan.seed, LAYERS))  # the heads' first weights
         to_device(backbone, self.device)
