@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from training.batch_sizes import BATCH_MIN, automatic_batch, resized
 from training.config import TrainConfig
 from training.errors import ConfigError, MemoryShortage, PhotoError
 from training.methods import TAU_BASE
@@ -17,15 +18,6 @@ from training.plan import Network, Plan, StepCost
 EPOCHS_IMAGENET = 60
 EPOCHS_SCRATCH = 200
 EPOCHS_BUDGET_AIM = 60
-
-# A step must end soon after Ctrl-C. An automatic batch follows from counted operations and what
-# a slow core does in a second, not from a stopwatch: two runs on one machine get the same one.
-STEP_SECONDS_MAX = 5.0
-CORE_GFLOPS = 15.0
-# Forward passes' worth of work for a photo: two views forward and back, and the target's two.
-PASSES_PER_PHOTO = 8
-
-BATCH_MIN = 8
 
 # Learning rates at a batch of 128, from random and from trained weights; they grow with the root
 # of the batch, which does better than in proportion below 4,096 (SimCLR, arXiv 2002.05709,
@@ -120,7 +112,7 @@ def choose(config: TrainConfig, found: Survey, network: Network, start: str) -> 
         embed_size=0,
         start_size=0,
         cache_size=0,
-        batch_size=config.batch_size or _batch_size(network, found.files),
+        batch_size=config.batch_size or automatic_batch(network, found.files),
         epochs=config.epochs,
         budget_seconds=config.budget_seconds,
         optimizer=config.optimizer,
@@ -162,30 +154,12 @@ def fit_to_machine(
     while (cost := _cost_or_none(plan, config, step_cost)) is None:
         smaller = plan.batch_size // 2
         reason = f"batches of {smaller}: {plan.batch_size} do not fit into memory"
-        lr = plan.lr if config.lr else plan.lr / math.sqrt(2)
-        plan = replace(plan, batch_size=smaller, lr=lr, reasons=(*plan.reasons, reason))
+        plan = replace(resized(plan, config, smaller), reasons=(*plan.reasons, reason))
     plan = replace(plan, seconds_per_step=cost.seconds, step_gpu_bytes=cost.gpu_bytes)
     halved = plan.batch_size < asked  # larger images would not fit either
     if plan.budget_seconds is None or config.image_size is not None or halved:
         return plan
     return _fit_size_to_budget(plan, config, found)
-
-
-def shared(plan: Plan, config: TrainConfig, processes: int) -> Plan:
-    """A plan whose batch is shared equally by a number of processes.
-
-    Raises:
-        ConfigError: a batch that was asked for cannot be.
-    """
-    over = plan.batch_size % processes
-    if over == 0:
-        return plan
-    if config.batch_size is not None:
-        raise ConfigError(
-            f"--batch-size {plan.batch_size} cannot be shared equally by {processes} processes",
-            hint=f"use --batch-size {plan.batch_size - over + processes}",
-        )
-    return replace(plan, batch_size=max(plan.batch_size - over, 2 * processes))
 
 
 def _cost_or_none(
@@ -238,17 +212,6 @@ def _sized(plan: Plan, config: TrainConfig, found: Survey, size: int) -> Plan:
         cache = max(size, min(cache, found.typical_side))
     network = replace(plan.network, image_size=size)
     return replace(plan, network=network, embed_size=embed, start_size=start, cache_size=cache)
-
-
-def _batch_size(network: Network, files: int) -> int:
-    largest = 256 if network.device == "cuda" or network.small_stem else 128
-    if network.device == "cpu":
-        second = CORE_GFLOPS * (os.cpu_count() or 1)
-        photos_per_second = second / max(PASSES_PER_PHOTO * network.gflops, 1e-9)
-        largest = min(largest, int(STEP_SECONDS_MAX * photos_per_second))
-    # At least four steps an epoch, and a power of two.
-    fitting = max(min(largest, files // 4), BATCH_MIN)
-    return 1 << fitting.bit_length() - 1
 
 
 def _reasons(

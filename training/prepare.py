@@ -10,12 +10,13 @@ from pathlib import Path
 import platformdirs
 import torch
 
+from training.batch_sizes import fit_to_photos, shared
 from training.cache import PhotoSet, open_photos
 from training.checkpoint import load_encoder, save_encoder
 from training.collection import same_collection
 from training.config import TrainConfig
 from training.distributed import alone, check_gpus, world
-from training.errors import CollectionError, ConfigError, Interrupted, LookalikeError
+from training.errors import CollectionError, Interrupted, LookalikeError
 from training.files import atomic_write
 from training.labels import (
     PhotoLabels,
@@ -27,7 +28,7 @@ from training.labels import (
 from training.models import Backbone, build_backbone, forward_gflops, restore_backbone
 from training.monitor import split_held_out
 from training.plan import TRAINING_MIN, Plan, StepCost, plan_from_json
-from training.planning import choose, choose_network, fit_to_machine, shared, suit_start, survey
+from training.planning import choose, choose_network, fit_to_machine, suit_start, survey
 from training.progress import Progress
 from training.randomness import LAYERS, seed_for
 from training.resuming import check_machine
@@ -111,28 +112,6 @@ def prepare(
 def resume_hint(config: TrainConfig) -> str:
     """How to go on with a run that was stopped."""
     return f"`{resume_command(config)}` goes on from there"
-
-
-def fit_to_photos(plan: Plan, config: TrainConfig, photos: int, processes: int) -> Plan:
-    """Cut an automatic batch to as many as there are photos to learn from.
-
-    Raises:
-        ConfigError: a batch that was asked for is larger, or the processes are too many.
-    """
-    if plan.batch_size <= photos:
-        return plan
-    if config.batch_size is not None:
-        raise ConfigError(
-            f"--batch-size {config.batch_size} is more than the {photos} photos to learn from",
-            hint=f"use at most --batch-size {photos}",
-        )
-    plan = shared(replace(plan, batch_size=1 << photos.bit_length() - 1), config, processes)
-    if plan.batch_size > photos:
-        raise ConfigError(
-            f"{processes} processes are too many for {photos} photos to learn from",
-            hint=f"use at most {photos // 2}",
-        )
-    return plan
 
 
 def cache_root() -> Path:

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from training.batch_sizes import shared
 from training.config import TrainConfig
 from training.errors import ConfigError, MemoryShortage, RunError
 from training.plan import Plan, StepCost, plan_from_json
@@ -13,7 +14,6 @@ from training.planning import (
     choose,
     choose_network,
     fit_to_machine,
-    shared,
     suit_start,
     survey,
 )

@@ -1,15 +1,15 @@
-"""What a plan becomes once the photos are counted."""
+"""How large a batch is once the photos are counted."""
 
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from training.batch_sizes import fit_to_photos
 from training.config import TrainConfig
 from training.errors import ConfigError
 from training.plan import Plan
 from training.planning import Survey, choose, choose_network
-from training.prepare import fit_to_photos
 
 ANY = TrainConfig(Path("p"))
 
@@ -32,7 +32,16 @@ def test_a_batch_that_the_photos_fill_is_kept(plan: Plan, photos: int) -> None:
 def test_an_automatic_batch_is_cut_to_what_photos_and_processes_allow(
     plan: Plan, photos: int, processes: int, batch: int
 ) -> None:
-    assert fit_to_photos(plan, ANY, photos, processes) == replace(plan, batch_size=batch)
+    fitted = fit_to_photos(plan, ANY, photos, processes)
+
+    assert fitted == replace(plan, batch_size=batch, lr=fitted.lr)
+    assert fitted.lr == pytest.approx(plan.lr * (batch / 128) ** 0.5)
+
+
+def test_a_learning_rate_that_was_asked_for_stays(plan: Plan) -> None:
+    asked = replace(ANY, lr=plan.lr)
+
+    assert fit_to_photos(plan, asked, 45, processes=1) == replace(plan, batch_size=32)
 
 
 @pytest.mark.parametrize(
