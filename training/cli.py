@@ -6,6 +6,7 @@ from typing import Any, NoReturn
 
 import click
 
+from training.allocator import keep_freed_memory
 from training.compare_cli import command as compare_command
 from training.config import DEVICES, EXPORT_CHOICES, TrainConfig, parse_budget, read_config_file
 from training.console import ConsoleProgress, readable, run_command, stop_on_interrupt
@@ -117,6 +118,7 @@ cli.add_command(compare_command)
 
 def main() -> NoReturn:
     """Run ssl-train as a process: training, or the command that the first word names."""
+    keep_freed_memory()
     run_command(cli, name="ssl-train")
 
 

@@ -238,7 +238,7 @@ def step_cost(plan: Plan, backbone: Backbone) -> StepCost:
     """
     trainer = Trainer(plan, backbone)
     with memory_watched(plan):
-        batch = _random_batch(plan, trainer.device)
+        batch = random_batch(plan, trainer.device)
     trainer.train_step(batch, 0.0)
     on_gpu = trainer.device.type == "cuda"
     if on_gpu:
@@ -254,7 +254,8 @@ def step_cost(plan: Plan, backbone: Backbone) -> StepCost:
     return StepCost(statistics.median(times), gpu_bytes)
 
 
-def _random_batch(plan: Plan, device: torch.device) -> Batch:
+def random_batch(plan: Plan, device: torch.device) -> Batch:
+    """A batch of the plan's size that shows nothing, to time steps on."""
     shape = (plan.batch_size, plan.cache_size, plan.cache_size, 3)
     generator = generator_for(plan.seed, VIEWS)
     pixels = torch.randint(0, 256, shape, dtype=torch.uint8, generator=generator)

@@ -1,0 +1,23 @@
+"""How the C library deals with what a training step frees."""
+
+import ctypes
+import platform
+
+# From glibc's malloc.h.
+_M_TRIM_THRESHOLD = -1
+_M_MMAP_MAX = -4
+_NEVER = 2**31 - 1
+
+
+def keep_freed_memory() -> bool:
+    """Let this process keep what it frees for the next step; gives whether that is possible.
+
+    Every step takes and frees the same gigabyte. By default glibc hands large blocks back to the
+    system at once, and every page of the next step's comes as a fault, filled with zeros: 92,000
+    faults in a step of MobileNetV2 on two cores, a sixth to a quarter of its time (README,
+    "Measured"). The process never gets smaller than it was at its largest, which a command may be.
+    """
+    if platform.libc_ver()[0] != "glibc":
+        return False
+    mallopt = ctypes.CDLL(None).mallopt
+    return bool(mallopt(_M_MMAP_MAX, 0)) and bool(mallopt(_M_TRIM_THRESHOLD, _NEVER))
