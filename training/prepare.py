@@ -94,7 +94,8 @@ def prepare(
     planned_before = run.plan.is_file()
     try:
         plan, spec, backbone = _planned(run, config, around)
-        check_gpus(plan.network.device)
+        if not run.finished:
+            check_gpus(plan.network.device)
         photos = _decoded(run, config, plan, around)
         if planned_before:
             _announce(plan, len(photos), around)

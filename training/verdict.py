@@ -73,7 +73,7 @@ def choose_export(
     if asked in named:
         return Choice(named[asked], "they were asked for")
     if all(candidate.queries is not None for candidate in candidates):
-        why = "the classes of the photos judged them best"
+        why = "the photos' classes, by label or folder, judged them best"
         return Choice(max(candidates, key=_score), why, by_classes=True)
     if PAIR not in named:
         return Choice(named[TRAINED], f"the run started from {plan.start} weights")
