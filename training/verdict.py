@@ -81,7 +81,10 @@ def choose_export(
         why = f"{epochs:.0f} epochs from ImageNet weights make search worse before it gets better"
         why += f"; {EPOCHS_WORTH_EXPORTING} or more are worth exporting"
         return Choice(named[START], why)
-    why = f"start and {plan.interpolate:g} of the way side by side measured better than either"
+    why = (
+        f"start and {plan.interpolate:g} of the way side by side searched better than the start "
+        "wherever that was measured"
+    )
     return Choice(named[PAIR], why)
 
 
