@@ -2,11 +2,12 @@
 
 import ctypes
 import platform
+import sys
 
 # From glibc's malloc.h.
 _M_TRIM_THRESHOLD = -1
 _M_MMAP_MAX = -4
-_NEVER = 2**31 - 1
+_NEVER = -1
 
 
 def keep_freed_memory() -> bool:
@@ -17,7 +18,7 @@ def keep_freed_memory() -> bool:
     faults in a step of MobileNetV2 on two cores, a sixth to a quarter of its time (README,
     "Measured"). The process never gets smaller than it was at its largest, which a command may be.
     """
-    if platform.libc_ver()[0] != "glibc":
+    if sys.platform != "linux" or platform.libc_ver()[0] != "glibc":
         return False
     mallopt = ctypes.CDLL(None).mallopt
     return bool(mallopt(_M_MMAP_MAX, 0)) and bool(mallopt(_M_TRIM_THRESHOLD, _NEVER))

@@ -100,6 +100,7 @@ class _Session:
             self._announce()
             self._train(log)
             if self.trainer.step == 0:
+                self.progress.finish()
                 return
             self._save()  # before the average takes the place of the weights that it is of
             self.trainer.use_average()

@@ -101,7 +101,7 @@ def check_teachable(labels: PhotoLabels) -> None:
         raise ConfigError("--method supcon: no two photos share a label", hint=hint)
     if counts.max() == len(labels.codes):
         raise ConfigError(
-            f"--method supcon: all photos have the one label {labels.names[0]}", hint=hint
+            f"--method supcon: all photos have the one label {labels.names[used[0]]}", hint=hint
         )
 
 

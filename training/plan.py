@@ -93,7 +93,7 @@ class Plan:
         if self.start == "imagenet" and epochs < EPOCHS_WORTH_EXPORTING:
             enough = EPOCHS_WORTH_EXPORTING * photos / self.batch_size * self.seconds_per_step
             too_short = [
-                f"  too short to export what it learns, unless classes or --export say so: "
+                f"  too short to export what it learns, unless classes or options say so: "
                 f"{EPOCHS_WORTH_EXPORTING} epochs are needed, about {duration(enough)}"
             ]
         return [

@@ -178,7 +178,7 @@ def _fit_size_to_budget(plan: Plan, config: TrainConfig, found: Survey) -> Plan:
     now = plan.network
     if now.image_size < SMALL_IMAGE:
         return plan
-    largest = max(found.typical_side, CPU_SIZES[0])
+    largest = max(found.typical_side, now.image_size)
     for size in sorted((size for size in CPU_SIZES if size <= largest), reverse=True):
         area = (size / now.image_size) ** 2
         network = replace(now, image_size=size, gflops=now.gflops * area)
@@ -193,7 +193,7 @@ def _fit_size_to_budget(plan: Plan, config: TrainConfig, found: Survey) -> Plan:
                 seconds_per_step=seconds,
                 # Weights do not shrink with the views.
                 step_gpu_bytes=round(plan.step_gpu_bytes * max(1.0, work)),
-                reasons=(*plan.reasons, reason),
+                reasons=(*fitted.reasons, reason),
             )
     return plan
 
@@ -227,7 +227,8 @@ def _reasons(
             "supcon": "there are labels to learn from",
         }[method]
         reasons.append(f"{method}: {found.files:,} files; {why}")
-    if start != "random" and config.image_size is None and found.typical_side < network.image_size:
+    enlarged = 0 < found.typical_side < network.image_size
+    if start != "random" and config.image_size is None and enlarged:
         reasons.append(
             f"{network.image_size} px: photos of {found.typical_side} px are enlarged, for the "
             "starting weights know larger ones"
@@ -238,7 +239,7 @@ def _reasons(
         reasons.append("the first half of the network stays as it is: edges and textures are known")
     if config.interpolate is None and config.export == "auto" and start == "imagenet":
         reasons.append(
-            "unless class folders decide, a long run exports start and half way side by side: "
+            "unless known classes decide, a long run exports start and half way side by side: "
             "best, measured"
         )
     return reasons

@@ -97,10 +97,10 @@ def prepare(
         if not run.finished:
             check_gpus(plan.network.device)
         photos = _decoded(run, config, plan, around)
-        if planned_before:
-            _announce(plan, len(photos), around)
         labels = _labelled(run, config, photos, around) if plan.method == "supcon" else None
         plan = _with_fitting_batch(run, config, plan, len(photos))
+        if planned_before and not run.finished:
+            _announce(plan, len(photos), around)
     except Interrupted as stopped:
         raise Interrupted(stopped.message, hint=resume_hint(config)) from None
     except (LookalikeError, OSError):
@@ -164,13 +164,14 @@ def _planned(
     )
     save_encoder(run.start, spec, backbone.network.state_dict())
     atomic_write(run.plan, plan.to_json().encode())
-    if found.files >= TRAINING_MIN:
-        _announce(plan, found.files, around)
+    _announce(plan, found.files, around)
     return plan, spec, backbone
 
 
 def _announce(plan: Plan, photos: int, around: Surroundings) -> None:
     """Say what will be done before it takes its time: decoding does, too."""
+    if photos < TRAINING_MIN:
+        return
     for line in plan.lines(len(split_held_out(photos, plan.seed)[0])):
         around.progress.say(line)
 
@@ -220,8 +221,9 @@ def _labelled(
         return read_kept_labels(kept, photos.paths)
     given = config.labels
     labels = read_labels(given, photos.paths) if given else folder_classes(photos.paths)
-    learned, _ = split_held_out(len(photos), config.seed)
-    check_teachable(replace(labels, codes=labels.codes[learned]))
+    if len(photos) >= TRAINING_MIN:
+        learned, _ = split_held_out(len(photos), config.seed)
+        check_teachable(replace(labels, codes=labels.codes[learned]))
     around.progress.say(
         f"{labels.count:,} of {len(photos):,} photos have one of {len(labels.names)} labels"
     )

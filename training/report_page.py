@@ -98,8 +98,8 @@ def _figures(content: ReportContent) -> str:
     heads = "".join(f"<th>{escape(w)}</th>" for w in weights)
     changed = "<th>change from the start, 95 % interval</th>" if changes else ""
     return (
-        "<p>On held-out photos, which training never saw; k-NN and what follows by the classes of "
-        'folders, where there are any.</p><div class="wide"><table>'
+        "<p>On held-out photos, which training never saw; k-NN and what follows by classes, of "
+        'labels or folders, where there are any.</p><div class="wide"><table>'
         f"<tr><th></th>{heads}{changed}</tr>{''.join(rows)}</table></div>"
     )
 

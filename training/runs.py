@@ -130,7 +130,7 @@ class RunFolder:
         with only_writer(
             self.path, command="ssl-train", wait_seconds=SECONDS_TO_CLAIM, error=RunError
         ):
-            for unfinished in self.path.glob(f".*{ENCODER_SUFFIX}.*"):  # a killed run's
+            for unfinished in self.path.rglob(f".*{ENCODER_SUFFIX}.*"):  # a killed run's
                 unfinished.unlink(missing_ok=True)
             yield
 

@@ -58,19 +58,6 @@ class Start:
             _fill(backbone.network, self.tensors, self.source)
 
 
-def load_start(
-    backbone: Backbone, name: str, init: str, *, offline: bool, progress: Progress
-) -> Start:
-    """Put the weights that `find_start` finds into a fresh backbone, in place.
-
-    Raises:
-        WeightsError: they cannot be found, fetched, verified, or do not fit.
-    """
-    start = find_start(name, init, offline=offline, progress=progress)
-    start.fill(backbone)
-    return start
-
-
 def find_start(name: str, init: str, *, offline: bool, progress: Progress) -> Start:
     """Find starting weights.
 

@@ -36,7 +36,7 @@ from training.models import Backbone, build_backbone, restore_backbone, to_devic
 from training.monitor import embed, prepare_photos, split_held_out
 from training.progress import Silent
 from training.spec import Preprocessing
-from training.weights import load_start
+from training.weights import find_start
 
 OURS = "ssl-train"
 CPU = torch.device("cpu")
@@ -127,7 +127,7 @@ def learned(out: Path) -> Backbone:
     found = next(found for found in out.rglob("*") if found.suffix in {".pth", ".pt"})
     weights = out / "judged.safetensors"
     save_file(torch.load(found, weights_only=True), weights)
-    load_start(backbone, BACKBONE, str(weights), offline=True, progress=Silent())
+    find_start(BACKBONE, str(weights), offline=True, progress=Silent()).fill(backbone)
     return backbone
 
 

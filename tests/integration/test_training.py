@@ -145,8 +145,8 @@ def test_labels_from_a_file_teach_and_what_cannot_be_used_is_listed(
     report = pretrain(TrainConfig(photos, tmp_path / "run"), surroundings, resume=True)
 
     assert report.method == "supcon"
-    kept = (tmp_path / "run" / "labels.csv").read_text().splitlines()
-    assert sorted(kept) == sorted(["path,label", *names])
+    kept = (tmp_path / "run" / "labels.csv").read_text()
+    assert sorted(kept.splitlines()) == sorted(["path,label", *names])
     assert "gone.jpg" in (tmp_path / "run" / "labels-problems.txt").read_text()
 
 
@@ -219,18 +219,19 @@ def test_an_existing_run_is_refused_with_the_way_to_go_on(
     assert "-o" in caught.value.hint
 
 
+@pytest.mark.parametrize("method", ["auto", "supcon"])
 def test_too_few_photos_export_the_start_as_a_normal_run(
-    tmp_path: Path, surroundings: Surroundings, make_shape_folder: Callable[..., Path]
+    tmp_path: Path, surroundings: Surroundings, make_shape_folder: Callable[..., Path], method: str
 ) -> None:
-    folder = make_shape_folder(tmp_path / "few", per_class=1)
+    folder = make_shape_folder(tmp_path / "few", per_class=2)
 
-    report = train(folder, tmp_path / "run", surroundings)
+    report = train(folder, tmp_path / "run", surroundings, method=method)
 
     start = load_file(tmp_path / "run" / "start.safetensors")
     encoder = load_file(tmp_path / "run" / "encoder.safetensors")
-    assert report.exported == "start"
-    assert report.steps == 0
+    assert (report.exported, report.steps) == ("start", 0)
     assert all(torch.equal(start[name], encoder[name]) for name in start)
+    assert pretrain(TrainConfig(folder, tmp_path / "run"), surroundings, resume=True) == report
 
 
 @pytest.mark.parametrize("content", ["missing", "empty", "text"])

@@ -203,26 +203,6 @@ def test_nothing_follows_a_step_of_simclr() -> None:
     assert_same(method.state_dict(), before)
 
 
-def test_a_photo_that_comes_twice_is_not_pushed_away_from_itself() -> None:
-    method = build("simclr")
-    first, second = views()
-    labels = -2 - torch.arange(8)
-    labels[5] = labels[0]
-
-    loss = method.loss(first, second, labels)
-
-    projections = method.projector(method.backbone(torch.cat((first, second))))
-    unit = torch.nn.functional.normalize(projections, dim=1)
-    logits = unit @ unit.T / 0.5
-    losses = []
-    for view in range(16):
-        twins = {0, 5, 8, 13} if view % 8 in (0, 5) else {view}
-        other = (view + 8) % 16
-        counted = [other] + [k for k in range(16) if k not in twins | {view, other}]
-        losses.append(logits[view, counted].logsumexp(0) - logits[view, other])
-    assert torch.allclose(loss, torch.stack(losses).mean(), atol=1e-5)
-
-
 # ---- SupCon
 
 

@@ -93,6 +93,25 @@ def test_simclr_leaves_out_the_groups_of_its_batch() -> None:
     assert grouped.item() < none.item()
 
 
+def test_a_photo_that_comes_twice_is_not_pushed_away_from_itself() -> None:
+    torch.manual_seed(0)
+    backbone = build_backbone("mobilenet_v3_small", small_stem=True)
+    method = build_method("simclr", backbone, projection_dim=8, hidden_dim=16, temperature=0.2)
+    method.eval()
+    views = [torch.randn(6, 3, 32, 32, generator=torch.Generator().manual_seed(i)) for i in (0, 1)]
+
+    loss = method.loss(*views, torch.tensor([-2, -3, -4, -5, -2, -6]))
+
+    unit = torch.nn.functional.normalize(method.projector(backbone(torch.cat(views))), dim=1)
+    logits, losses = unit @ unit.T / 0.2, []
+    for view in range(12):
+        other = (view + 6) % 12
+        itself = {0, 4, 6, 10} if view in (0, 4, 6, 10) else {view, other}
+        counted = [other, *(k for k in range(12) if k not in itself)]
+        losses.append(logits[view, counted].logsumexp(0) - logits[view, other])
+    assert torch.allclose(loss, torch.stack(losses).mean(), atol=1e-5)
+
+
 def test_bursts_travel_with_the_batch_and_leave_its_order_alone() -> None:
     photos = PhotoSet(
         np.zeros((12, 8, 8, 3), np.uint8), np.arange(12), np.ones(12, np.float32),

@@ -16,7 +16,7 @@ from training.models import blocks, build_backbone, forward_gflops, restore_back
 from training.pair import SECOND, Pair, members, paired
 from training.progress import Silent
 from training.spec import EncoderSpec, Preprocessing
-from training.weights import load_start
+from training.weights import find_start
 
 NAME = "mobilenet_v3_small"
 SIZE = 32
@@ -119,7 +119,7 @@ def test_training_goes_on_from_the_trained_one_of_a_pair(two: Two, tmp_path: Pat
     save_encoder(file, two.pair_spec, paired(two.first, two.second))
     backbone = build_backbone(NAME)
 
-    load_start(backbone, NAME, str(file), offline=True, progress=Silent())
+    find_start(NAME, str(file), offline=True, progress=Silent()).fill(backbone)
 
     loaded = backbone.network.state_dict()
     assert all(torch.equal(loaded[name], tensor) for name, tensor in two.second.items())

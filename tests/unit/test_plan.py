@@ -56,6 +56,21 @@ def test_tiny_photos_are_enlarged_for_weights_that_know_the_usual_stem(backbone:
     assert any("photos of 32 px are enlarged" in reason for reason in plan.reasons)
 
 
+def test_a_budget_keeps_tiny_photos_as_large_as_their_weights_want_them() -> None:
+    found = Survey(3000, 32)
+    plan = planned(found, budget_seconds=100_000.0)
+    config = TrainConfig(Path("p"), budget_seconds=100_000.0)
+
+    fitted = fit_to_machine(plan, config, found, lambda _plan: StepCost(2.0))
+
+    assert fitted.network.image_size == 96
+    assert sum("px" in reason for reason in fitted.reasons) == 2
+
+
+def test_photos_of_unknown_size_are_not_said_to_be_enlarged() -> None:
+    assert not any("enlarged" in reason for reason in planned(Survey(60, 0)).reasons)
+
+
 def test_tiny_views_that_were_asked_for_keep_the_stem_of_the_weights() -> None:
     plan = planned(Survey(3000, 32), "imagenet", image_size=32)
 

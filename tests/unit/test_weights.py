@@ -11,10 +11,10 @@ from safetensors.torch import save_file
 from training import weights
 from training.checkpoint import save_encoder
 from training.errors import WeightsError
-from training.models import build_backbone
-from training.progress import Silent
+from training.models import Backbone, build_backbone
+from training.progress import Progress, Silent
 from training.spec import EncoderSpec, Preprocessing
-from training.weights import find_start, load_start, verify
+from training.weights import Start, find_start, verify
 
 NAME = "mobilenet_v3_small"
 
@@ -25,6 +25,14 @@ class Heard(Silent):
 
     def say(self, message: str) -> None:
         self.lines.append(message)
+
+
+def load_start(
+    backbone: Backbone, name: str, init: str, *, offline: bool, progress: Progress
+) -> Start:
+    start = find_start(name, init, offline=offline, progress=progress)
+    start.fill(backbone)
+    return start
 
 
 @pytest.fixture
