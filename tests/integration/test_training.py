@@ -18,7 +18,6 @@ from training.errors import CollectionError, Interrupted, LookalikeError, RunErr
 from training.finish import RunReport
 from training.prepare import Surroundings
 from training.progress import Silent
-from training.runs import RunFolder
 
 FAST = {
     "backbone": "mobilenet_v3_small",
@@ -119,17 +118,6 @@ def test_a_resumed_run_ends_with_the_weights_of_one_that_was_never_stopped(
     assert same_weights(tmp_path / "straight", tmp_path / "halting")
 
 
-def test_interpolated_weights_that_were_asked_for_are_exported_from_any_start(
-    photos: Path, tmp_path: Path, surroundings: Surroundings
-) -> None:
-    report = train(photos, tmp_path / "run", surroundings, epochs=1, interpolate=0.0)
-
-    start = load_file(tmp_path / "run" / "start.safetensors")
-    encoder = load_file(tmp_path / "run" / "encoder.safetensors")
-    assert (report.exported, report.why) == ("interpolated", "they were asked for")
-    assert all(torch.equal(encoder[n], v) for n, v in start.items() if v.is_floating_point())
-
-
 def test_labels_from_a_file_teach_and_what_cannot_be_used_is_listed(
     photos: Path, tmp_path: Path, surroundings: Surroundings
 ) -> None:
@@ -148,16 +136,6 @@ def test_labels_from_a_file_teach_and_what_cannot_be_used_is_listed(
     kept = (tmp_path / "run" / "labels.csv").read_text()
     assert sorted(kept.splitlines()) == sorted(["path,label", *names])
     assert "gone.jpg" in (tmp_path / "run" / "labels-problems.txt").read_text()
-
-
-def test_what_labels_taught_is_judged_by_photos_that_were_not_learned_from(
-    photos: Path, tmp_path: Path, surroundings: Surroundings
-) -> None:
-    report = train(photos, tmp_path / "run", surroundings, method="supcon", epochs=1)
-
-    assert report.held_out == 8
-    assert "4 photos that were not learned from and had no say in the choice" in report.verdict
-    assert RunFolder(tmp_path / "run").taught_by(photos)
 
 
 def test_a_run_stopped_while_decoding_goes_on_too(
