@@ -14,9 +14,9 @@ def keep_freed_memory() -> bool:
     """Let this process keep what it frees for the next step; gives whether that is possible.
 
     Every step takes and frees the same gigabyte. By default glibc hands large blocks back to the
-    system at once, and every page of the next step's comes as a fault, filled with zeros: 92,000
-    faults in a step of MobileNetV2 on two cores, a sixth to a quarter of its time (README,
-    "Measured"). The process never gets smaller than it was at its largest, which a command may be.
+    system at once, and every page of the next step's comes as a fault, filled with zeros: 118,000
+    in a step of MobileNetV2, a fifteenth of its time or more (README, "Measured"). The process
+    never gets smaller than it was at its largest, which a command may be.
     """
     if sys.platform != "linux" or platform.libc_ver()[0] != "glibc":
         return False

@@ -204,7 +204,11 @@ def _sized(plan: Plan, config: TrainConfig, found: Survey, size: int) -> Plan:
     if plan.start != "random":
         embed = max(size, min(IMAGENET_SIZE, round(size * EMBED_OVER_VIEW / 8) * 8))
     embed = config.embed_size or embed
-    start = config.embed_size or (IMAGENET_SIZE if plan.start == "imagenet" else embed)
+    # Photos that are enlarged even for views gain nothing from more: measured on CIFAR-10's of
+    # 32 px, the start's precision at 10 is .484 at 96 px, .502 at 160 and .470 at 224.
+    enlarged = 0 < found.typical_side < size
+    at_its_own = plan.start == "imagenet" and not enlarged
+    start = config.embed_size or (IMAGENET_SIZE if at_its_own else embed)
     # A third larger than the views: crops are then reduced by at most that, and bilinear
     # sampling does not alias. Never larger than the photos themselves.
     cache = math.ceil(size * 4 / 3 / 8) * 8

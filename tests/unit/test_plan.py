@@ -53,6 +53,7 @@ def test_tiny_photos_are_enlarged_for_weights_that_know_the_usual_stem(backbone:
     plan = planned(Survey(3000, 32), "imagenet", backbone=backbone)
 
     assert (plan.network.image_size, plan.network.small_stem) == (96, False)
+    assert plan.start_size == plan.embed_size == 160
     assert any("photos of 32 px are enlarged" in reason for reason in plan.reasons)
 
 
