@@ -56,13 +56,8 @@ class QueryFigures:
         )
 
 
-def search_quality(embeddings: np.ndarray, labels: np.ndarray) -> SearchQuality:
-    """All three figures of `(n, d)` embeddings under `(n,)` integer class labels."""
-    return query_figures(embeddings, labels).means()
-
-
 def query_figures(embeddings: np.ndarray, labels: np.ndarray) -> QueryFigures:
-    """The figures of `search_quality` for every row as the query; its means are theirs."""
+    """All figures of `(n, d)` embeddings under `(n,)` integer labels, every row as the query."""
     return QueryFigures(
         knn=knn_right(embeddings, labels).astype(np.float64),
         precision_at_10=precisions_at(embeddings, labels, k=10),

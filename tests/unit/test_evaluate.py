@@ -14,7 +14,6 @@ from training.evaluate import (
     precision_at,
     query_figures,
     retrieval_at_1,
-    search_quality,
     spread,
     unit,
 )
@@ -78,7 +77,7 @@ def test_mean_average_precision_is_its_definition(cloud: tuple[np.ndarray, np.nd
 
 def test_separated_classes_score_one_everywhere() -> None:
     labels = np.repeat(np.arange(3), 12)
-    quality = search_quality(np.eye(3, dtype=np.float32)[labels], labels)
+    quality = query_figures(np.eye(3, dtype=np.float32)[labels], labels).means()
 
     assert quality.knn == quality.precision_at_10 == quality.mean_average_precision == 1.0
 
@@ -96,9 +95,9 @@ def test_the_order_of_the_rows_means_nothing(
     embeddings, labels = cloud
     order = rng.permutation(len(labels))
 
-    shuffled = search_quality(embeddings[order], labels[order])
+    shuffled = query_figures(embeddings[order], labels[order]).means()
 
-    assert shuffled.to_json() == search_quality(embeddings, labels).to_json()
+    assert shuffled.to_json() == query_figures(embeddings, labels).means().to_json()
 
 
 def test_effective_rank_counts_equal_directions() -> None:
@@ -143,7 +142,8 @@ def test_figures_by_query_average_to_the_figures_of_all(
     labels = labels.copy()
     labels[0] = 99  # alone in its class: it has no average precision
 
-    found, whole = query_figures(embeddings, labels), search_quality(embeddings, labels)
+    found = query_figures(embeddings, labels)
+    whole = found.means()
 
     assert found.knn.mean() == pytest.approx(whole.knn)
     assert found.precision_at_10.mean() == pytest.approx(whole.precision_at_10)

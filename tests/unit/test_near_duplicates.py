@@ -16,7 +16,7 @@ from training.cache import PhotoSet
 from training.config import TrainConfig
 from training.engine import pretrain
 from training.losses import nt_xent
-from training.methods import build_method
+from training.methods import Method, build_method
 from training.models import build_backbone
 from training.plan import Plan
 from training.planning import Survey, choose, choose_network
@@ -78,12 +78,16 @@ def test_all_photos_alike_is_a_loss_of_zero_and_no_nan() -> None:
     )
 
 
-def test_simclr_leaves_out_the_groups_of_its_batch() -> None:
+def simclr_and_views(photos: int) -> tuple[Method, list[torch.Tensor]]:
     torch.manual_seed(0)
     backbone = build_backbone("mobilenet_v3_small", small_stem=True)
     method = build_method("simclr", backbone, projection_dim=8, hidden_dim=16, temperature=0.2)
-    method.eval()
-    views = [torch.randn(4, 3, 32, 32, generator=torch.Generator().manual_seed(i)) for i in (0, 1)]
+    draws = [torch.Generator().manual_seed(view) for view in (0, 1)]
+    return method.eval(), [torch.randn(photos, 3, 32, 32, generator=draw) for draw in draws]
+
+
+def test_simclr_leaves_out_the_groups_of_its_batch() -> None:
+    method, views = simclr_and_views(4)
 
     none = method.loss(*views)
     alone = method.loss(*views, torch.full((4,), ALONE))
@@ -94,15 +98,11 @@ def test_simclr_leaves_out_the_groups_of_its_batch() -> None:
 
 
 def test_a_photo_that_comes_twice_is_not_pushed_away_from_itself() -> None:
-    torch.manual_seed(0)
-    backbone = build_backbone("mobilenet_v3_small", small_stem=True)
-    method = build_method("simclr", backbone, projection_dim=8, hidden_dim=16, temperature=0.2)
-    method.eval()
-    views = [torch.randn(6, 3, 32, 32, generator=torch.Generator().manual_seed(i)) for i in (0, 1)]
+    method, views = simclr_and_views(6)
 
     loss = method.loss(*views, torch.tensor([-2, -3, -4, -5, -2, -6]))
 
-    unit = torch.nn.functional.normalize(method.projector(backbone(torch.cat(views))), dim=1)
+    unit = torch.nn.functional.normalize(method.projector(method.backbone(torch.cat(views))), dim=1)
     logits, losses = unit @ unit.T / 0.2, []
     for view in range(12):
         other = (view + 6) % 12
