@@ -206,8 +206,7 @@ def _sized(plan: Plan, config: TrainConfig, found: Survey, size: int) -> Plan:
     embed = config.embed_size or embed
     # Photos that are enlarged even for views gain nothing from more: measured on CIFAR-10's of
     # 32 px, the start's precision at 10 is .484 at 96 px, .502 at 160 and .470 at 224.
-    enlarged = 0 < found.typical_side < size
-    at_its_own = plan.start == "imagenet" and not enlarged
+    at_its_own = plan.start == "imagenet" and not _enlarged(found, size)
     start = config.embed_size or (IMAGENET_SIZE if at_its_own else embed)
     # A third larger than the views: crops are then reduced by at most that, and bilinear
     # sampling does not alias. Never larger than the photos themselves.
@@ -231,7 +230,7 @@ def _reasons(
             "supcon": "there are labels to learn from",
         }[method]
         reasons.append(f"{method}: {found.files:,} files; {why}")
-    enlarged = 0 < found.typical_side < network.image_size
+    enlarged = _enlarged(found, network.image_size)
     if start != "random" and config.image_size is None and enlarged:
         reasons.append(
             f"{network.image_size} px: photos of {found.typical_side} px are enlarged, for the "
@@ -247,6 +246,11 @@ def _reasons(
             "best, measured"
         )
     return reasons
+
+
+def _enlarged(found: Survey, size: int) -> bool:
+    """Whether photos are smaller than a size that they are seen at; not where nobody knows."""
+    return 0 < found.typical_side < size
 
 
 def _or(value: float | None, default: float) -> float:

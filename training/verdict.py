@@ -82,8 +82,8 @@ def choose_export(
         why += f"; {EPOCHS_WORTH_EXPORTING} or more are worth exporting"
         return Choice(named[START], why)
     why = (
-        f"start and {plan.interpolate:g} of the way side by side searched better than the start "
-        "wherever that was measured"
+        f"start and {plan.interpolate:g} of the way side by side put more right photos among the "
+        "first ten than the start, wherever that was measured"
     )
     return Choice(named[PAIR], why)
 
